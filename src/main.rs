@@ -1,0 +1,2 @@
+//! mixlab.
+fn main() {}
