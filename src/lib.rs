@@ -6,8 +6,15 @@
 //!                                       figures, compare, export, status ◄── dataset ◄── reader ┘
 //! ```
 
+pub mod atomic;
+pub mod backends;
+pub mod cli;
+pub mod compare;
 pub mod dataset;
+pub mod export;
 pub mod figures;
+pub mod plan;
+pub mod runner;
 pub mod spec;
 pub mod statistics;
 pub mod store;

@@ -1,2 +1,5 @@
-//! mixlab.
-fn main() {}
+//! The `mixlab` command; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    mixlab::cli::main()
+}

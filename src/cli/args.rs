@@ -1,0 +1,282 @@
+//! The command line as typed. Every option may stand before or after the subcommand, as in parsimon-eval's calls and not.
+
+use super::exit::Exit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run experiment mixes over data-centre network simulators and see which simulator is how wrong and how slow.
+#[derive(Debug, Parser)]
+#[command(name = "mixlab", version, after_help = Exit::TABLE, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// Options common to all subcommands.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every subcommand accepts.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Folder of the results: the store `mixlab.sqlite` and exported files
+    #[arg(long, global = true, value_name = "DIR", default_value = "./results")]
+    pub root: PathBuf,
+    /// Mix file: a JSON mix or an array of them (parsimon-eval's files work as they are)
+    #[arg(long, visible_alias = "mix", global = true, value_name = "FILE")]
+    pub mixes: Option<PathBuf>,
+    /// Seed of the workload generator
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Flows per scenario
+    #[arg(long, global = true, value_name = "N", default_value_t = 2000, value_parser = flow_count)]
+    pub nr_flows: u64,
+    /// Start all flows at 1 s; with `max_inflight_flows` each rack keeps that many outstanding (closed loop)
+    #[arg(long, global = true)]
+    pub enable_app: bool,
+    /// Accepted for compatibility: marks the sweep as training data (per-flow truth is always stored)
+    #[arg(long, global = true)]
+    pub enable_train: bool,
+    /// How flows are drawn
+    #[arg(long, global = true, value_enum, default_value_t = Workload::Compat)]
+    pub workload: Workload,
+    /// Runs at the same time; more than 1 makes wall times incomparable (they are marked), CPU times stay
+    #[arg(long, short = 'j', global = true, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// Time limit per run, such as 90, 90s, 15m or 2h; a run that exceeds it is stored as failed
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Run failed scenarios again (otherwise only missing ones run)
+    #[arg(long, global = true)]
+    pub retry_failed: bool,
+    /// Print what would run, and run nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// No progress and no remarks on stderr, only errors
+    #[arg(long, short = 'q', global = true)]
+    pub quiet: bool,
+    /// `ndjson`: one JSON object per event on stdout instead of progress (see `mixlab help-events`)
+    #[arg(long, global = true, value_enum, default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
+}
+
+/// Workload generators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Workload {
+    /// parsimon-eval's generator to the bit, its load calibration included
+    Compat,
+    /// The busiest channel really gets the load asked for, in bytes; an own random stream per scenario
+    Calibrated,
+}
+
+/// Form of the run events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    /// Progress bars, or lines where stderr is not a terminal
+    Human,
+    /// Newline-delimited JSON on stdout
+    Ndjson,
+}
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lower bound: every flow takes its ideal FCT
+    Ideal,
+    /// Exact max-min fluid simulation of payload bytes (the field's baseline)
+    Flowsim,
+    /// Max-min fluid simulation of wire bytes with the sender's window as a rate cap
+    FlowsimWindow,
+    /// Packet-level simulation of the RDMA transport: the embedded ground truth
+    Packet,
+    /// The fast estimators: flowsim and flowsim-window
+    Mlsys,
+    /// Every available backend, then all figures and a summary table
+    All(FigureArgs),
+    /// Real ns-3
+    Ns3,
+    /// Learned flow-level simulator
+    M4,
+    /// Parsimon over ns-3
+    Pmn,
+    /// Parsimon over Minim
+    PmnM,
+    /// Parsimon over Minim, clustered
+    PmnMc,
+    /// Write flows.json, topology.txt, flows.txt and path_1.txt of every mix, or draw mixes from a mix space; runs nothing
+    #[command(after_help = "Examples:\n  mixlab --root demo --mixes spec/demo.mix.json expand\n  mixlab expand --mixspace spec/eval_train.mixspace.json --count 40 --seed 1 --out my.mix.json")]
+    Expand(ExpandArgs),
+    /// Draw figures from the store
+    Figures(FigureArgs),
+    /// Errors and speed of every backend against a baseline
+    #[command(after_help = crate::compare::DEFINITIONS)]
+    Compare(CompareArgs),
+    /// What is done, failed and missing
+    Status,
+    /// Write stored results as files
+    Export(ExportArgs),
+    /// What mixlab finds on this machine
+    Doctor,
+    /// Print the schema of the ndjson events
+    HelpEvents,
+    /// Print a shell completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page (roff)
+    Man,
+}
+
+/// Options of `expand`.
+#[derive(Debug, Args)]
+pub struct ExpandArgs {
+    /// Mix space to draw mixes from, instead of expanding `--mixes`
+    #[arg(long, value_name = "FILE", requires = "count", requires = "out")]
+    pub mixspace: Option<PathBuf>,
+    /// Mixes to draw
+    #[arg(long, value_name = "N")]
+    pub count: Option<usize>,
+    /// Seed of the second stream, for transport parameters (fixed in the original program)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub param_seed: u64,
+    /// Where to write the drawn mixes (`-` = stdout)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Options of `figures` and `all`.
+#[derive(Clone, Debug, Args)]
+pub struct FigureArgs {
+    /// Figures to draw (default: all)
+    pub names: Vec<String>,
+    /// List the figures and what they show
+    #[arg(long)]
+    pub list: bool,
+    /// Backend taken as truth (default: ns3 if it was run, else packet)
+    #[arg(long, value_name = "BACKEND")]
+    pub baseline: Option<String>,
+    /// Backends to show (default: all that were run)
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub backends: Option<Vec<String>>,
+    /// Folder for SVG, PDF, PNG and CSV
+    #[arg(long, value_name = "DIR", default_value = "./figures")]
+    pub out: PathBuf,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Backend taken as truth (default: ns3 if it was run, else packet)
+    #[arg(long, value_name = "BACKEND")]
+    pub baseline: Option<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
+}
+
+/// Forms of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For reading
+    Table,
+    /// One JSON object
+    Json,
+    /// One row per scenario, backend and bucket
+    Csv,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("form").required(true))]
+pub struct ExportArgs {
+    /// Files in another program's layout under the root: <mix>/<backend>/records.csv and elapsed.txt
+    #[arg(long, value_enum, group = "form")]
+    pub layout: Option<Layout>,
+    /// One tidy table of all flows
+    #[arg(long, value_enum, group = "form", requires = "out")]
+    pub format: Option<TidyFormat>,
+    /// File of the tidy table (`-` = stdout, csv only)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only these backends
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub backends: Option<Vec<String>>,
+}
+
+/// Layouts of other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// As the original's notebooks expect
+    ParsimonEval,
+}
+
+/// Forms of the tidy table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TidyFormat {
+    /// Comma-separated, for anything
+    Csv,
+    /// Apache Parquet, for pandas and polars
+    Parquet,
+}
+
+fn flow_count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(n) if (1..=u64::from(u32::MAX)).contains(&n) => Ok(n),
+        _ => Err("expected a number of flows from 1 to 4,294,967,295".into()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let scale = match &text[digits.len()..] {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "ms" => 1e-3,
+        _ => return Err("expected a number with ms, s, m or h".into()),
+    };
+    let seconds: f64 = digits.parse().map_err(|_| "expected a number with ms, s, m or h".to_owned())?;
+    Duration::try_from_secs_f64(seconds * scale)
+        .ok()
+        .filter(|d| !d.is_zero())
+        .ok_or_else(|| "expected a time above 0".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_readme_line_of_the_original_parses() {
+        let line = "mixlab --root=./demo --mixes spec/0.mix.json --nr-flows 2000 --enable-train ns3";
+        let cli = Cli::try_parse_from(line.split(' ')).expect("valid");
+        assert!(cli.common.enable_train && matches!(cli.command, Command::Ns3));
+    }
+
+    #[test]
+    fn options_are_accepted_before_and_after_the_subcommand() {
+        let before = Cli::try_parse_from(["mixlab", "--mix", "a.json", "--seed", "3", "flowsim"]).expect("valid");
+        let after = Cli::try_parse_from(["mixlab", "flowsim", "--seed", "3", "--mixes", "a.json"]).expect("valid");
+        assert_eq!(before.common.mixes, after.common.mixes);
+        assert_eq!((before.common.seed, after.common.seed), (3, 3));
+        assert_eq!((before.common.nr_flows, before.common.root), (2000, PathBuf::from("./results")));
+    }
+
+    #[test]
+    fn time_limits_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for bad in ["", "0", "-1", "3d", "NaN", "inf", "1e99h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `expand`: files of scenarios without running anything, or mixes drawn from a mix space.
+
+use super::args::{Common, ExpandArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::sweep::planned_scenarios;
+use super::{data, remark};
+use crate::spec;
+use crate::workload::files::write_scenario_files;
+use std::path::Path;
+
+/// Draws mixes if `--mixspace` is given, else writes every scenario's files under the root.
+pub fn run(common: &Common, args: &ExpandArgs) -> Result<Exit, Failure> {
+    if let (Some(space), Some(count), Some(out)) = (&args.mixspace, args.count, &args.out) {
+        let mixes = spec::load_mix_space(space)?.draw(count, common.seed, args.param_seed);
+        return write_text(out, &spec::mixes_to_json(&mixes));
+    }
+    let scenarios = planned_scenarios(common)?;
+    for s in &scenarios {
+        let dir = common.root.join(s.entry.mix_id.to_string());
+        write_scenario_files(&s.scenario, &dir)
+            .map_err(|e| Failure::internal(format!("cannot write to {}: {e}", dir.display())))?;
+    }
+    remark(common, &format!("{} scenarios written under {}", scenarios.len(), common.root.display()));
+    Ok(Exit::Ok)
+}
+
+fn write_text(out: &Path, text: &str) -> Result<Exit, Failure> {
+    if out == Path::new("-") {
+        return data(text);
+    }
+    crate::atomic::write(out, text.as_bytes())
+        .map_err(|e| Failure::internal(format!("cannot write {}: {e}", out.display())))?;
+    Ok(Exit::Ok)
+}

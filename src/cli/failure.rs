@@ -1,0 +1,92 @@
+//! Errors on their way out: one text, one exit code.
+
+use super::exit::Exit;
+use crate::backends::BackendError;
+use crate::export::ExportError;
+use crate::figures::FigureError;
+use crate::spec::SpecError;
+use crate::store::StoreError;
+use crate::workload::WorkloadError;
+use std::process::ExitCode;
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    /// With a chosen exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// A fault of mixlab or of the machine.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Exit::Internal, message)
+    }
+
+    /// Prints the error and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        eprintln!("error: {}", self.message.trim_end());
+        self.exit.into()
+    }
+}
+
+impl From<SpecError> for Failure {
+    fn from(e: SpecError) -> Self {
+        Self::new(Exit::BadSpec, e.to_string())
+    }
+}
+
+impl From<WorkloadError> for Failure {
+    fn from(e: WorkloadError) -> Self {
+        Self::new(Exit::BadSpec, e.to_string())
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(e: BackendError) -> Self {
+        let exit = match e {
+            BackendError::Unavailable { .. } => Exit::BackendUnavailable,
+            BackendError::Unknown { .. } => Exit::Usage,
+        };
+        Self::new(exit, e.to_string())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(e: StoreError) -> Self {
+        let exit = match e {
+            StoreError::NotFound { .. } => Exit::MissingResults,
+            _ => Exit::Store,
+        };
+        Self::new(exit, e.to_string())
+    }
+}
+
+impl From<FigureError> for Failure {
+    fn from(e: FigureError) -> Self {
+        let exit = match e {
+            FigureError::MissingData { .. } => Exit::MissingResults,
+            _ => Exit::Internal,
+        };
+        Self::new(exit, e.to_string())
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(e: ExportError) -> Self {
+        match e {
+            ExportError::Store(e) => e.into(),
+            e => Self::internal(e.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Self {
+        Self::internal(e.to_string())
+    }
+}

@@ -1,0 +1,100 @@
+//! The command line: parses, calls, prints. Nothing else in mixlab prints.
+//!
+//! stdout carries data (tables, CSV, JSON, ndjson events); progress, remarks and errors go to stderr.
+
+mod args;
+mod compare;
+mod doctor;
+mod events;
+mod exit;
+mod expand;
+mod export;
+mod failure;
+mod figures;
+mod progress;
+mod status;
+mod sweep;
+mod table;
+
+use args::{Cli, Command, Common};
+use clap::{CommandFactory, Parser};
+use exit::Exit;
+use failure::Failure;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Entry point of the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return Failure::internal(format!("cannot start the async runtime: {e}")).report(),
+    };
+    let exit = runtime.block_on(dispatch(cli));
+    // Workers that are still busy (a second Ctrl-C) must not hold up the exit.
+    runtime.shutdown_background();
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let common = &cli.common;
+    match cli.command {
+        Command::Ideal => sweep::run(common, "ideal").await,
+        Command::Flowsim => sweep::run(common, "flowsim").await,
+        Command::FlowsimWindow => sweep::run(common, "flowsim-window").await,
+        Command::Packet => sweep::run(common, "packet").await,
+        Command::Mlsys => sweep::run(common, "mlsys").await,
+        Command::Ns3 => sweep::run(common, "ns3").await,
+        Command::M4 => sweep::run(common, "m4").await,
+        Command::Pmn => sweep::run(common, "pmn").await,
+        Command::PmnM => sweep::run(common, "pmn-m").await,
+        Command::PmnMc => sweep::run(common, "pmn-mc").await,
+        Command::All(figures) => sweep::all(common, &figures).await,
+        Command::Expand(args) => expand::run(common, &args),
+        Command::Figures(args) => figures::run(common, &args).await,
+        Command::Compare(args) => compare::run(common, &args).await,
+        Command::Status => status::run(common).await,
+        Command::Export(args) => export::run(common, &args).await,
+        Command::Doctor => doctor::run(common).await,
+        Command::HelpEvents => data(events::SCHEMA),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mixlab", &mut script);
+            data(&String::from_utf8_lossy(&script))
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            data(&String::from_utf8_lossy(&page))
+        }
+    }
+}
+
+/// Writes data to stdout. A reader that has gone away (`| head`) is not an error.
+fn data(text: &str) -> Result<Exit, Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e.into()),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+/// A remark on stderr, unless `--quiet`.
+fn remark(common: &Common, text: &str) {
+    if !common.quiet {
+        eprintln!("{text}");
+    }
+}
+
+/// Warnings on stderr, unless `--quiet`; long lists are cut.
+fn warn(common: &Common, warnings: &[String]) {
+    const SHOWN: usize = 8;
+    for w in warnings.iter().take(SHOWN) {
+        remark(common, &format!("warning: {w}"));
+    }
+    if warnings.len() > SHOWN {
+        remark(common, &format!("warning: … and {} more of this kind", warnings.len() - SHOWN));
+    }
+}

@@ -1,0 +1,186 @@
+//! What a person sees of a sweep: bars on a terminal, lines elsewhere, nothing with `--quiet`.
+//!
+//! The remaining time is an estimate from finished runs of the same backend, in seconds per flow; while a backend that
+//! still has to run has not finished one, there is no honest estimate and none is shown.
+
+use super::args::{Common, MessageFormat};
+use super::events;
+use super::table::seconds;
+use crate::plan::{Plan, PlannedRun};
+use crate::runner::{SweepEvent, SweepSummary};
+use crate::store::{RunMeta, RunStatus};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Shows a sweep's events in the form asked for.
+pub struct Progress<'a> {
+    plan: &'a Plan,
+    jobs: usize,
+    form: Form,
+    /// Wall seconds and flows of finished runs, by backend index.
+    seen: BTreeMap<usize, (f64, u64)>,
+    left: Vec<PlannedRun>,
+    finished: usize,
+    failed: usize,
+}
+
+enum Form {
+    Quiet,
+    Lines,
+    Ndjson,
+    Bars { bars: MultiProgress, overall: ProgressBar, runs: Vec<(PlannedRun, ProgressBar, Arc<AtomicU64>)> },
+}
+
+impl<'a> Progress<'a> {
+    /// A display for the missing runs of `plan`.
+    pub fn new(common: &Common, plan: &'a Plan) -> Self {
+        let form = if common.message_format == MessageFormat::Ndjson {
+            Form::Ndjson
+        } else if common.quiet {
+            Form::Quiet
+        } else if !std::io::stderr().is_terminal() {
+            Form::Lines
+        } else {
+            let bars = MultiProgress::new();
+            let overall = bars.add(ProgressBar::new(plan.missing.len() as u64));
+            overall.set_style(style("{bar:30} {pos}/{len} runs  {elapsed}  {msg}"));
+            overall.enable_steady_tick(Duration::from_millis(200));
+            Form::Bars { bars, overall, runs: Vec::new() }
+        };
+        let this =
+            Self { plan, jobs: common.jobs.into(), form, seen: BTreeMap::new(), left: plan.missing.clone(), finished: 0, failed: 0 };
+        if matches!(this.form, Form::Ndjson) {
+            print_line(&events::started(plan).to_string());
+        }
+        this
+    }
+
+    /// Shows one event.
+    pub fn on_event(&mut self, event: &SweepEvent<'_>) {
+        if let SweepEvent::Finished { run, meta } = event {
+            self.count(*run, meta);
+        }
+        let (plan, estimate, failed) = (self.plan, self.remaining(), self.failed);
+        match (&mut self.form, event) {
+            (Form::Ndjson, event) => print_line(&events::event(plan, event).to_string()),
+            (Form::Lines, SweepEvent::Finished { run, meta }) => {
+                let (n, of) = (self.finished, plan.missing.len());
+                eprintln!("[{n}/{of}] {}", describe(plan, *run, meta));
+            }
+            (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress }) => {
+                let bar = bars.add(ProgressBar::new(plan.scenario(*run).scenario.flows().len() as u64));
+                bar.set_style(style("  {prefix:28} {bar:20} {percent:>3} %  {elapsed}"));
+                bar.set_prefix(format!("mix {} {}", plan.scenario(*run).entry.mix_id, plan.backend(*run).id()));
+                runs.push((*run, bar, Arc::clone(progress)));
+            }
+            (Form::Bars { bars, overall, runs }, SweepEvent::Finished { run, .. } | SweepEvent::Cancelled { run }) => {
+                if let Some(at) = runs.iter().position(|(r, ..)| r == run) {
+                    let (_, bar, _) = runs.swap_remove(at);
+                    bar.finish_and_clear();
+                    bars.remove(&bar);
+                }
+                if let SweepEvent::Finished { meta, .. } = event {
+                    overall.inc(1);
+                    if meta.status == RunStatus::Failed {
+                        overall.suspend(|| eprintln!("{}", describe(plan, *run, meta)));
+                    }
+                }
+                let failures = if failed > 0 { format!("  {failed} failed") } else { String::new() };
+                overall.set_message(format!("{}{failures}", estimate.unwrap_or_default()));
+            }
+            _ => {}
+        }
+        self.tick();
+    }
+
+    /// Moves the bars of running runs; call it often.
+    pub fn tick(&mut self) {
+        if let Form::Bars { runs, .. } = &self.form {
+            runs.iter().for_each(|(_, bar, done)| bar.set_position(done.load(Ordering::Relaxed)));
+        }
+    }
+
+    /// Clears the bars and says in one line how it went.
+    pub fn finish(self, summary: &SweepSummary) {
+        if let Form::Bars { bars, overall, .. } = &self.form {
+            overall.finish_and_clear();
+            // Only cosmetics: a terminal that can't be cleared keeps its bars.
+            let _ = bars.clear();
+        }
+        match self.form {
+            Form::Ndjson => print_line(&events::finished(summary).to_string()),
+            Form::Quiet => {}
+            _ => eprintln!("{}", summary_line(self.plan, summary)),
+        }
+    }
+
+    fn count(&mut self, run: PlannedRun, meta: &RunMeta) {
+        self.finished += 1;
+        self.failed += usize::from(meta.status == RunStatus::Failed);
+        self.left.retain(|r| *r != run);
+        if meta.status == RunStatus::Ok {
+            let (time, flows) = self.seen.entry(run.backend).or_default();
+            *time += meta.wall_ns as f64 * 1e-9;
+            *flows += self.plan.scenario(run).scenario.flows().len() as u64;
+        }
+    }
+
+    fn remaining(&self) -> Option<String> {
+        let mut total = 0.0;
+        for run in &self.left {
+            let (time, flows) = self.seen.get(&run.backend)?;
+            total += time / (*flows).max(1) as f64 * self.plan.scenario(*run).scenario.flows().len() as f64;
+        }
+        let left = (total / self.jobs as f64).ceil() as u64;
+        Some(match left {
+            0..60 => format!("about {left} s left"),
+            60..3600 => format!("about {} min left", left.div_ceil(60)),
+            _ => format!("about {:.1} h left", left as f64 / 3600.0),
+        })
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("templates are constants").progress_chars("━━─")
+}
+
+fn print_line(line: &str) {
+    // A reader that has gone away must not stop the sweep.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn describe(plan: &Plan, run: PlannedRun, meta: &RunMeta) -> String {
+    let head = format!("mix {} {}", plan.scenario(run).entry.mix_id, plan.backend(run).id());
+    let why = meta.error.as_deref().unwrap_or_default();
+    match meta.status {
+        RunStatus::Ok => {
+            let (wall, cpu) = (seconds(meta.wall_ns as f64 * 1e-9), seconds(meta.cpu_ns as f64 * 1e-9));
+            format!("{head}: ok, {wall} s wall, {cpu} s CPU")
+        }
+        RunStatus::Failed => format!("{head}: failed: {why}"),
+        RunStatus::Unsupported => format!("{head}: unsupported: {why}"),
+    }
+}
+
+fn summary_line(plan: &Plan, s: &SweepSummary) -> String {
+    let mut parts = vec![format!("{} runs finished", s.ok)];
+    for (count, what) in [
+        (s.failed, "failed"),
+        (s.unsupported, "unsupported"),
+        (plan.done, "done before"),
+        (plan.kept_failures, "failed or unsupported before (repeat them with --retry-failed)"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    if s.interrupted {
+        let left = plan.missing.len() - s.ok - s.failed - s.unsupported;
+        parts.push(format!("interrupted with {left} to go: the same command goes on"));
+    }
+    parts.join(", ")
+}

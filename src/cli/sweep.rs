@@ -1,0 +1,171 @@
+//! The main job: plan, execute, and for `all` draw and compare.
+
+use super::args::{Common, FigureArgs, MessageFormat, Workload};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::progress::Progress;
+use super::table::TextTable;
+use super::{compare, data, figures, remark, warn};
+use crate::backends;
+use crate::plan::{self, Plan, PlannedScenario};
+use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
+use crate::spec;
+use crate::store::{Provenance, Reader, Selection, Writer};
+use crate::workload::{Generator, WorkloadOptions};
+use mixlab_contract::Backend;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs the mixes on the backends that `name` stands for.
+pub async fn run(common: &Common, name: &str) -> Result<Exit, Failure> {
+    let backends = backends::named(name)?;
+    match execute(common, backends).await? {
+        Some((summary, _)) => Ok(exit_of(&summary)),
+        None => Ok(Exit::Ok),
+    }
+}
+
+/// Runs every available backend, then draws all figures and prints the comparison.
+pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
+    let backends = backends::named("all")?;
+    let Some((summary, mix_ids)) = execute(common, backends).await? else { return Ok(Exit::Ok) };
+    if summary.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let reader = Reader::open(&common.root).await?;
+    let dataset = reader.dataset(&Selection { mix_ids: Some(mix_ids), ..Selection::default() }).await?;
+    figures::draw(common, args, &dataset)?;
+    if common.message_format == MessageFormat::Human {
+        compare::print_overall(common, &dataset, args.baseline.as_deref())?;
+    }
+    Ok(exit_of(&summary))
+}
+
+fn exit_of(summary: &SweepSummary) -> Exit {
+    match summary {
+        SweepSummary { interrupted: true, .. } => Exit::Interrupted,
+        SweepSummary { failed: 1.., .. } => Exit::RunsFailed,
+        _ => Exit::Ok,
+    }
+}
+
+/// Loads the spec and makes its scenarios; `--mixes` is required.
+pub fn planned_scenarios(common: &Common) -> Result<Vec<PlannedScenario>, Failure> {
+    let Some(file) = &common.mixes else {
+        return Err(Failure::new(Exit::Usage, "--mixes FILE is missing: which mixes? (try --mixes spec/demo.mix.json)"));
+    };
+    let spec = spec::load_mixes(file)?;
+    warn(common, &spec.warnings);
+    let options = WorkloadOptions {
+        seed: common.seed,
+        nr_flows: common.nr_flows as usize,
+        enable_app: common.enable_app,
+        generator: match common.workload {
+            Workload::Compat => Generator::Compat,
+            Workload::Calibrated => Generator::Calibrated,
+        },
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(plan::scenarios(&spec, &options, threads)?)
+}
+
+/// `None` after a dry run; else how it went and the mixes it was about.
+async fn execute(
+    common: &Common,
+    backends: Vec<Arc<dyn Backend>>,
+) -> Result<Option<(SweepSummary, Vec<u64>)>, Failure> {
+    let scenarios = planned_scenarios(common)?;
+    let mix_ids = scenarios.iter().map(|s| s.entry.mix_id).collect();
+    let mut writer = Writer::open(&common.root).await?;
+    let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
+    if common.dry_run {
+        writer.close().await;
+        data(&dry_run(&plan))?;
+        return Ok(None);
+    }
+    let stop = StopFlag::default();
+    let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet));
+    let options = SweepOptions {
+        jobs: common.jobs.into(),
+        timeout: common.timeout,
+        provenance: provenance(),
+        work_root: common.root.join("work"),
+    };
+    let progress = RefCell::new(Progress::new(common, &plan));
+    let mut on_event = |event: crate::runner::SweepEvent<'_>| progress.borrow_mut().on_event(&event);
+    let swept = {
+        let sweeping = sweep(&plan, &mut writer, &options, &stop, &mut on_event);
+        tokio::pin!(sweeping);
+        let mut clock = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            tokio::select! {
+                swept = &mut sweeping => break swept,
+                _ = clock.tick() => progress.borrow_mut().tick(),
+            }
+        }
+    };
+    signals.abort();
+    writer.close().await;
+    let summary = swept?;
+    progress.into_inner().finish(&summary);
+    if common.enable_train {
+        remark(common, "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet");
+    }
+    Ok(Some((summary, mix_ids)))
+}
+
+/// The first signal stops the sweep after clean-up, the second one ends the process. Nothing stored is ever half done.
+async fn watch_signals(stop: StopFlag, quiet: bool) {
+    for count in 0.. {
+        if wait_for_signal().await.is_err() {
+            return;
+        }
+        if count > 0 {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        stop.set();
+        if !quiet {
+            eprintln!("stopping: running simulations are dropped, finished ones are stored (again to stop at once)");
+        }
+    }
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupt = tokio::signal::ctrl_c() => interrupt,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn provenance() -> Provenance {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: env!("MIXLAB_COMMIT").into(),
+        host: host.trim().into(),
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn dry_run(plan: &Plan) -> String {
+    let mut table = TextTable::new(&["backend", "mix", "flows", "hosts", "scenario"]);
+    for run in &plan.missing {
+        let s = plan.scenario(*run);
+        table.row(vec![
+            plan.backend(*run).id().into(),
+            s.entry.mix_id.to_string(),
+            s.scenario.flows().len().to_string(),
+            s.scenario.topology().host_count().to_string(),
+            s.digest[..12].into(),
+        ]);
+    }
+    format!("{}{} runs to do, {} done, {} failed before\n", table.text(), plan.missing.len(), plan.done, plan.kept_failures)
+}

@@ -1,0 +1,145 @@
+//! Executes a plan: engines on worker threads, one committed transaction per run, failures as rows.
+//!
+//! A run is stored completely or not at all. An interrupted run leaves nothing; a failed one leaves its error. Engines poll
+//! their observer, so a time limit or Ctrl-C stops them at their next event; the process never has to kill a thread.
+
+mod execute;
+mod observer;
+
+use crate::plan::{Plan, PlannedRun};
+use crate::store::{Provenance, RunMeta, RunStatus, StoreError, Writer};
+use execute::{Executed, execute};
+use mixlab_contract::Parallelism;
+pub use observer::StopFlag;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// How to execute a plan.
+#[derive(Clone, Debug)]
+pub struct SweepOptions {
+    /// Runs at the same time.
+    pub jobs: usize,
+    /// Time limit per run.
+    pub timeout: Option<Duration>,
+    /// Version, commit, host and command, stored with every run.
+    pub provenance: Provenance,
+    /// Where runs get their own empty directory.
+    pub work_root: PathBuf,
+}
+
+/// What happens during a sweep, for whoever shows it.
+#[derive(Debug)]
+pub enum SweepEvent<'a> {
+    /// A run begins; `progress` counts its finished flows.
+    Started {
+        /// Which.
+        run: PlannedRun,
+        /// Flows finished so far.
+        progress: Arc<AtomicU64>,
+    },
+    /// A run is stored.
+    Finished {
+        /// Which.
+        run: PlannedRun,
+        /// What was stored.
+        meta: &'a RunMeta,
+    },
+    /// A run was stopped by the user and leaves no trace.
+    Cancelled {
+        /// Which.
+        run: PlannedRun,
+    },
+}
+
+/// How a sweep ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepSummary {
+    /// Runs finished and stored now.
+    pub ok: usize,
+    /// Runs that failed now.
+    pub failed: usize,
+    /// Runs whose scenario the backend does not model.
+    pub unsupported: usize,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+/// Executes all missing runs of `plan` and stores them as they finish.
+///
+/// # Errors
+/// [`StoreError`] if the store can't be written; runs stored before stay.
+pub async fn sweep(
+    plan: &Plan,
+    writer: &mut Writer,
+    options: &SweepOptions,
+    stop: &StopFlag,
+    on_event: &mut dyn FnMut(SweepEvent<'_>),
+) -> Result<SweepSummary, StoreError> {
+    let mut summary = SweepSummary::default();
+    let mut ids = Vec::with_capacity(plan.scenarios.len());
+    let mut queue: VecDeque<PlannedRun> = plan.missing.iter().copied().collect();
+    let mut active = JoinSet::new();
+    let timing = Arc::new(observer::Sharing::default());
+    loop {
+        while !stop.is_set() && may_start(plan, &queue, &active, options.jobs) {
+            let Some(run) = queue.pop_front() else { break };
+            // Scenarios are stored in order and before their first run, so rows never dangle.
+            while ids.len() <= run.scenario {
+                let next = &plan.scenarios[ids.len()];
+                ids.push(writer.put_scenario(&next.entry, &next.scenario).await?);
+            }
+            let progress = Arc::new(AtomicU64::new(0));
+            let task = execute::Task {
+                scenario: Arc::clone(&plan.scenario(run).scenario),
+                backend: Arc::clone(plan.backend(run)),
+                progress: Arc::clone(&progress),
+                stop: stop.clone(),
+                timeout: options.timeout,
+                sharing: Arc::clone(&timing),
+                work_dir: options.work_root.join(format!("{}-{}", plan.scenario(run).digest, plan.backend(run).id())),
+            };
+            on_event(SweepEvent::Started { run, progress });
+            active.spawn_blocking(move || (run, execute(task)));
+        }
+        let Some(joined) = active.join_next().await else { break };
+        let (run, executed) = joined.expect("runs catch the panics of engines");
+        let Executed::Done { mut meta, outcomes } = executed else {
+            on_event(SweepEvent::Cancelled { run });
+            continue;
+        };
+        meta.provenance = options.provenance.clone();
+        writer.put_run(ids[run.scenario], &meta, &outcomes).await?;
+        match meta.status {
+            RunStatus::Ok => summary.ok += 1,
+            RunStatus::Failed => summary.failed += 1,
+            RunStatus::Unsupported => summary.unsupported += 1,
+        }
+        on_event(SweepEvent::Finished { run, meta: &meta });
+    }
+    if !stop.is_set() {
+        // Mixes whose runs were all stored already still have to point at their scenarios.
+        for next in &plan.scenarios[ids.len()..] {
+            writer.put_scenario(&next.entry, &next.scenario).await?;
+        }
+    }
+    summary.interrupted = stop.is_set();
+    Ok(summary)
+}
+
+/// A run that needs the machine for itself waits until nothing runs, and holds back the others.
+fn may_start(
+    plan: &Plan,
+    queue: &VecDeque<PlannedRun>,
+    active: &JoinSet<(PlannedRun, Executed)>,
+    jobs: usize,
+) -> bool {
+    match queue.front() {
+        None => false,
+        Some(run) if plan.backend(*run).parallelism() == Parallelism::Alone => active.is_empty(),
+        Some(_) => active.len() < jobs,
+    }
+}
