@@ -1,0 +1,98 @@
+//! The rooms of the house and the doors between them, checked on the sources.
+
+use crate::program::workspace;
+use regex::Regex;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Source files below `dir`, as (path relative to the workspace, text without its test module).
+fn sources(dir: &str) -> Vec<(PathBuf, String)> {
+    let files = WalkDir::new(workspace().join(dir)).sort_by_file_name().into_iter().map(|e| e.expect("readable"));
+    let rust = files.filter(|e| e.path().extension().is_some_and(|x| x == "rs"));
+    let found: Vec<_> = rust
+        .map(|e| {
+            let text = std::fs::read_to_string(e.path()).expect("UTF-8");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            (e.path().strip_prefix(workspace()).expect("below the workspace").to_owned(), code)
+        })
+        .collect();
+    assert!(!found.is_empty(), "no sources below {dir}");
+    found
+}
+
+/// Lines (without comments) that match `pattern` in files that `allowed` does not accept.
+fn offenders(dir: &str, pattern: &str, allowed: impl Fn(&Path) -> bool) -> Vec<String> {
+    let regex = Regex::new(pattern).expect("valid pattern");
+    let mut found = Vec::new();
+    for (path, code) in sources(dir) {
+        if allowed(&path) {
+            continue;
+        }
+        for (n, line) in code.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
+            if regex.is_match(line) {
+                found.push(format!("{}:{}: {}", path.display(), n + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+fn none(of: &[&str]) -> impl Fn(&Path) -> bool {
+    move |path| of.iter().any(|p| path.starts_with(p))
+}
+
+#[test]
+fn engines_depend_on_the_contract_and_on_nothing_else_of_mixlab() {
+    for entry in std::fs::read_dir(workspace().join("backends")).expect("readable") {
+        let manifest = entry.expect("readable").path().join("Cargo.toml");
+        if !manifest.exists() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&manifest).expect("UTF-8");
+        let allowed = if manifest.to_string_lossy().contains("contract") { "" } else { "mixlab-contract" };
+        for line in text.lines().filter(|l| l.starts_with("mixlab")) {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            assert_eq!(name, allowed, "{}: {line}", manifest.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    let found = offenders("src", r"\be?print(ln)?!|\bdbg!|std::io::std(out|err)\(", none(&["src/cli"]));
+    assert!(found.is_empty(), "{found:#?}");
+    let engines = offenders("backends", r"\be?print(ln)?!|\bdbg!", |p| {
+        !p.components().any(|c| c.as_os_str() == "src")
+    });
+    assert!(engines.is_empty(), "{engines:#?}");
+}
+
+#[test]
+fn only_the_runner_reads_a_clock_and_only_ns3_and_the_runner_start_processes() {
+    let clocks = r"\bInstant::|\bSystemTime::|\bThreadTime::|\bProcessTime::";
+    let found = offenders("src", clocks, none(&["src/runner"]));
+    assert!(found.is_empty(), "{found:#?}");
+    let engine = |p: &Path| !p.components().any(|c| c.as_os_str() == "src") || p.starts_with("backends/ns3");
+    let found = offenders("backends", &format!(r"{clocks}|\bstd::env::|\bthread::|process::Command"), engine);
+    assert!(found.is_empty(), "{found:#?}");
+    let found = offenders("src", r"process::Command", none(&["src/runner"]));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn figures_and_comparisons_see_results_only_as_a_dataset() {
+    let found = offenders("src/figures", r"crate::(store|spec|workload|runner|plan|cli)\b|sqlx", |_| false);
+    assert!(found.is_empty(), "{found:#?}");
+    let inner = offenders("src", r"crate::cli\b", none(&["src/cli", "src/main.rs"]));
+    assert!(inner.is_empty(), "{inner:#?}");
+    let sql = offenders("src", r"\bsqlx::", none(&["src/store"]));
+    assert!(sql.is_empty(), "{sql:#?}");
+}
+
+#[test]
+fn nothing_a_result_depends_on_iterates_a_randomly_seeded_map() {
+    // Look-ups in hash maps are fine; these patterns walk one. The pinned map of the compat generator is deterministic.
+    let walks = r"HashMap<.*>.*\.(iter|keys|values|drain|into_iter)\(";
+    assert!(offenders("src", walks, |_| false).is_empty());
+    assert!(offenders("backends", walks, |_| false).is_empty());
+}

@@ -1,0 +1,7 @@
+//! Integration tests of the whole, one binary, modules by topic.
+
+mod cli;
+mod conformance;
+mod layers;
+mod program;
+mod resume;

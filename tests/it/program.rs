@@ -1,0 +1,42 @@
+//! Runs the built `mixlab` as a user would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the repository, such as a shipped spec.
+pub fn file(name: &str) -> PathBuf {
+    workspace().join(name)
+}
+
+/// `mixlab ARGS`, not started yet, in an empty current directory `cwd`.
+pub fn command(cwd: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mixlab"));
+    command.args(args).current_dir(cwd).stdin(Stdio::null());
+    command
+}
+
+/// `mixlab ARGS`, run to its end.
+pub fn run(cwd: &Path, args: &[&str]) -> Output {
+    command(cwd, args).output().expect("the program starts")
+}
+
+/// Runs and requires this exit code; returns (stdout, stderr).
+pub fn run_expecting(code: i32, cwd: &Path, args: &[&str]) -> (String, String) {
+    let output = run(cwd, args);
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
+    assert_eq!(output.status.code(), Some(code), "mixlab {}\nstdout: {out}\nstderr: {err}", args.join(" "));
+    (out, err)
+}
+
+/// The `digest` line of `mixlab status`: equal for equal results.
+pub fn digest(cwd: &Path, root: &str) -> String {
+    let (out, _) = run_expecting(0, cwd, &["--root", root, "-q", "status"]);
+    let line = out.lines().find_map(|l| l.strip_prefix("digest ")).expect("status prints the digest of the results");
+    line.trim().to_owned()
+}
