@@ -1,0 +1,163 @@
+//! How figures look: sizes for a two-column paper, fonts, greys, and one colour, dash and mark per backend.
+//!
+//! All lengths are points (1/72 in) at final size. Colours are those of Okabe and Ito ("Color Universal Design", 2008),
+//! which people with any common colour blindness tell apart; dash and mark repeat the distinction for print in grey.
+//! A backend looks the same in every figure: known ids are in a table, unknown ones hash to a look of their own.
+
+use plotters::style::RGBColor;
+
+/// Width of a figure over both columns of a paper.
+pub const DOUBLE_COLUMN: f64 = 504.0;
+/// Size of titles, axis labels and legends.
+pub const FONT: f64 = 9.0;
+/// Size of tick labels and of counts under titles.
+pub const SMALL_FONT: f64 = 8.0;
+/// Curves.
+pub const CURVE: f64 = 1.1;
+/// The baseline's curve: wide and drawn first, so that it shows under one that covers it.
+pub const BASELINE_CURVE: f64 = 2.0;
+/// "Radius" of marks.
+pub const MARK: f64 = 2.0;
+/// Curves are thinned to this precision: a third of a printer's dot at 600 dpi times four, an eighth of a line width.
+pub const PRECISION: f64 = 0.15;
+
+/// Text.
+pub const INK: RGBColor = RGBColor(0, 0, 0);
+/// Counts under titles, ticks.
+pub const SOFT_INK: RGBColor = RGBColor(90, 90, 90);
+/// Axis lines.
+pub const FRAME: RGBColor = RGBColor(110, 110, 110);
+/// Grid lines at ticks.
+pub const GRID: RGBColor = RGBColor(217, 217, 217);
+/// Grid lines between ticks.
+pub const FINE_GRID: RGBColor = RGBColor(240, 240, 240);
+
+const BLACK: RGBColor = RGBColor(0, 0, 0);
+const GREY: RGBColor = RGBColor(110, 110, 110);
+const ORANGE: RGBColor = RGBColor(230, 159, 0);
+const SKY: RGBColor = RGBColor(86, 180, 233);
+const GREEN: RGBColor = RGBColor(0, 158, 115);
+const BLUE: RGBColor = RGBColor(0, 114, 178);
+const VERMILLION: RGBColor = RGBColor(213, 94, 0);
+const PURPLE: RGBColor = RGBColor(204, 121, 167);
+
+const SOLID: &[f64] = &[];
+const DASHED: &[f64] = &[4.0, 1.6];
+const DOTTED: &[f64] = &[1.2, 1.2];
+const DASH_DOT: &[f64] = &[5.0, 1.5, 1.2, 1.5];
+const LONG: &[f64] = &[8.0, 2.0];
+
+/// Shape of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Filled circle.
+    Circle,
+    /// Filled square.
+    Square,
+    /// Filled triangle, point up.
+    Triangle,
+    /// Filled diamond.
+    Diamond,
+    /// Filled triangle, point down.
+    Wedge,
+    /// Two crossing strokes.
+    Cross,
+}
+
+/// Colour, dash (lengths on and off; empty is solid) and mark of a backend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Of curves and marks.
+    pub color: RGBColor,
+    /// Of curves.
+    pub dash: &'static [f64],
+    /// Of single values.
+    pub mark: Mark,
+}
+
+const fn look(color: RGBColor, dash: &'static [f64], mark: Mark) -> Look {
+    Look { color, dash, mark }
+}
+
+/// Backends with a look of their own, in the order in which they are listed and drawn.
+const KNOWN: [(&str, Look); 12] = [
+    ("ns3", look(BLACK, SOLID, Mark::Circle)),
+    ("packet", look(RGBColor(64, 64, 64), SOLID, Mark::Square)),
+    ("m4", look(VERMILLION, DASHED, Mark::Diamond)),
+    ("mlsys", look(VERMILLION, DOTTED, Mark::Wedge)),
+    ("flowsim-window", look(BLUE, LONG, Mark::Triangle)),
+    ("flowsim", look(SKY, DASH_DOT, Mark::Wedge)),
+    ("m3", look(ORANGE, DASHED, Mark::Square)),
+    ("pmn", look(GREEN, SOLID, Mark::Diamond)),
+    ("pmn-m", look(GREEN, DASHED, Mark::Triangle)),
+    ("pmn-mc", look(GREEN, DOTTED, Mark::Circle)),
+    ("estimate", look(ORANGE, LONG, Mark::Circle)),
+    ("ideal", look(PURPLE, DOTTED, Mark::Cross)),
+];
+
+/// Looks that no known backend has.
+const SPARE: [Look; 12] = [
+    look(ORANGE, SOLID, Mark::Triangle),
+    look(PURPLE, SOLID, Mark::Square),
+    look(SKY, SOLID, Mark::Circle),
+    look(BLUE, DOTTED, Mark::Diamond),
+    look(GREY, DASHED, Mark::Wedge),
+    look(PURPLE, DASHED, Mark::Triangle),
+    look(ORANGE, DOTTED, Mark::Wedge),
+    look(SKY, DASHED, Mark::Square),
+    look(GREEN, DASH_DOT, Mark::Wedge),
+    look(BLUE, DASH_DOT, Mark::Square),
+    look(VERMILLION, DASH_DOT, Mark::Circle),
+    look(GREY, DOTTED, Mark::Diamond),
+];
+
+/// Place of a backend in lists: known ones in the order of the table, then all others.
+pub fn rank(backend: &str) -> usize {
+    KNOWN.iter().position(|(id, _)| *id == backend).unwrap_or(KNOWN.len())
+}
+
+/// One look per backend, in the order given. An unknown id starts from a hash of its name, so it looks the same in
+/// every figure, and moves on only if another unknown id of this figure has that look already.
+pub fn looks<'b>(backends: impl IntoIterator<Item = &'b String>) -> Vec<Look> {
+    let mut taken = [false; SPARE.len()];
+    let mut of = |id: &String| {
+        if let Some((_, look)) = KNOWN.iter().find(|(known, _)| known == id) {
+            return *look;
+        }
+        let start = (fnv1a(id) % SPARE.len() as u64) as usize;
+        let free = (0..SPARE.len()).map(|step| (start + step) % SPARE.len()).find(|i| !taken[*i]).unwrap_or(start);
+        taken[free] = true;
+        SPARE[free]
+    };
+    backends.into_iter().map(&mut of).collect()
+}
+
+/// FNV-1a, 64 bits: a fixed hash of a name (the standard library's may change between releases).
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_backends_look_the_same() {
+        let known = KNOWN.iter().map(|(id, _)| (*id).to_string());
+        let ids: Vec<String> = known.chain((0..SPARE.len()).map(|i| format!("other-{i}"))).collect();
+        let looks = looks(&ids);
+        for (i, a) in looks.iter().enumerate() {
+            for b in &looks[..i] {
+                assert!((a.color, a.dash) != (b.color, b.dash), "{a:?} and {b:?}");
+                assert!((a.color, a.mark) != (b.color, b.mark), "{a:?} and {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_backend_keeps_its_look_whatever_it_is_drawn_with() {
+        let alone = looks(&["mine".to_string()]);
+        let beside = looks(&["packet".to_string(), "flowsim".to_string(), "mine".to_string()]);
+        assert_eq!(alone[0], beside[2]);
+    }
+}
