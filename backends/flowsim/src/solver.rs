@@ -62,6 +62,8 @@ struct Channel {
     /// Level at which it is to be repaired; ∞ = consistent.
     due: f64,
     dirty: bool,
+    /// Whether a flow was placed here and does not have the level as its rate yet.
+    joined: bool,
     members: Vec<Member>,
 }
 
@@ -105,6 +107,7 @@ impl MaxMin {
             next_level: f64::INFINITY,
             due: f64::INFINITY,
             dirty: false,
+            joined: false,
             members: Vec::new(),
         };
         Self {
@@ -149,7 +152,7 @@ impl MaxMin {
         slot
     }
 
-    /// Removes a flow. PRECONDITION: settled since it was inserted.
+    /// Removes a flow. PRECONDITION: settled since it was inserted or its cap was raised.
     pub fn remove(&mut self, slot: u32) {
         let Share { rate, hops, .. } = self.shares[slot as usize];
         let base = slot as usize * self.stride;
@@ -166,7 +169,8 @@ impl MaxMin {
         self.free.push(slot);
     }
 
-    /// Raises a flow's cap (bit/s). PRECONDITION: settled since it was inserted; not below its cap so far.
+    /// Raises a flow's cap (bit/s). PRECONDITION: settled since it was inserted or its cap was raised; not
+    /// below its cap so far.
     pub fn raise_cap(&mut self, slot: u32, cap: f64) {
         let share = &mut self.shares[slot as usize];
         debug_assert!(cap >= share.cap);
@@ -238,6 +242,7 @@ impl MaxMin {
         if tightest == NO_CHANNEL {
             self.set_rate(slot, cap);
         } else {
+            self.channels[tightest as usize].joined = true;
             self.mark_dirty(tightest);
         }
     }
@@ -294,13 +299,8 @@ impl MaxMin {
             let old = c.level;
             let same = next == old || (next - old).abs() <= TOLERANCE * old && old < f64::INFINITY;
             c.next_level = if same { old } else { next };
-            c.due = if !same {
-                old.min(next)
-            } else if old < f64::INFINITY && fastest > old * (1.0 + TOLERANCE) {
-                old
-            } else {
-                f64::INFINITY
-            };
+            let disobeyed = c.joined || fastest > old * (1.0 + TOLERANCE);
+            c.due = if !same || disobeyed { old.min(next).min(f64::MAX) } else { f64::INFINITY };
             if c.due < f64::INFINITY {
                 self.repairs.push(Reverse((c.due.to_bits(), channel)));
             }
@@ -311,7 +311,7 @@ impl MaxMin {
     fn repair(&mut self, channel: u32) {
         let c = &mut self.channels[channel as usize];
         let level = c.next_level;
-        (c.level, c.due) = (level, f64::INFINITY);
+        (c.level, c.due, c.joined) = (level, f64::INFINITY, false);
         c.dirty = true; // its own flows' changes cannot make it inconsistent: keep it off the list
         for i in 0..c.members.len() {
             let slot = self.channels[channel as usize].members[i].slot;

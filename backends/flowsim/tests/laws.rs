@@ -33,8 +33,7 @@ fn both_backends_obey_every_law_of_the_contract() {
     for seed in 0..1_000 {
         for (backend, nasty) in BACKENDS.into_iter().flat_map(|b| [(b, false), (b, true)]) {
             let scenario = if nasty { nasty_scenario(seed) } else { random_scenario(seed, Scope::default()) };
-            let check =
-                |v: Verdict| v.unwrap_or_else(|e| panic!("{} seed {seed} nasty {nasty}: {e}", backend.id()));
+            let check = |v: Verdict| v.unwrap_or_else(|e| panic!("{} seed {seed} nasty {nasty}: {e}", backend.id()));
             check(output_is_sound_and_repeatable(&backend, &scenario));
             check(disjoint_parts_do_not_interact(&backend, &scenario));
             check(network_laws(&scenario, |s| FluidNetwork::new(s, backend.rules())));
@@ -49,8 +48,7 @@ fn both_backends_obey_every_law_of_the_contract() {
 #[test]
 fn outcomes_agree_with_the_oracle_to_a_billionth_of_the_time() {
     for seed in 0..3_000 {
-        let scenario =
-            if seed % 3 == 0 { random_scenario(seed, Scope::default()) } else { nasty_scenario(seed) };
+        let scenario = if seed % 3 == 0 { random_scenario(seed, Scope::default()) } else { nasty_scenario(seed) };
         for rules in [Rules::Payload, Rules::Window] {
             let fast = drive(&mut FluidNetwork::new(&scenario, rules), &scenario, &Silent).expect("not cancelled");
             let slow = drive(&mut OracleNetwork::new(&scenario, rules), &scenario, &Silent).expect("not cancelled");

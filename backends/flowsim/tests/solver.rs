@@ -15,6 +15,8 @@ struct Case {
     solver: MaxMin,
     flows: Vec<Known>,
     random: SplitMix,
+    /// Slots changed since the last `settle`; each may be changed once.
+    fresh: Vec<u32>,
 }
 
 impl Case {
@@ -28,20 +30,22 @@ impl Case {
         let caps: &[f64] = if random.below(2) == 0 { &[10e9] } else { &[10e9, 5e9, 1e9, 3.3e9, 0.2e9] };
         let longest_path = 1 + random.below(channels.min(8));
         let solver = MaxMin::new(capacities.iter().copied());
-        Self { capacities, caps, longest_path, solver, flows: Vec::new(), random }
+        Self { capacities, caps, longest_path, solver, flows: Vec::new(), random, fresh: Vec::new() }
     }
 
     /// One insertion, removal or rise of a cap.
-    fn change(&mut self, target: u64, settled: usize) {
-        let settled = settled.min(self.flows.len()) as u64;
+    fn change(&mut self, target: u64) {
+        let any = self.random.below(self.flows.len().max(1) as u64) as usize;
+        let settled = self.flows.get(any).is_some_and(|(slot, ..)| !self.fresh.contains(slot));
         match self.random.below(10) {
-            0 if settled > 0 => {
-                let (slot, _, cap) = &mut self.flows[self.random.below(settled) as usize];
+            0 if settled => {
+                let (slot, _, cap) = &mut self.flows[any];
                 *cap = cap.max(10e9);
                 self.solver.raise_cap(*slot, *cap);
+                self.fresh.push(*slot);
             }
-            n if settled > 0 && n < 1 + 9 * self.flows.len() as u64 / (2 * target) => {
-                let (slot, ..) = self.flows.remove(self.random.below(settled) as usize);
+            n if settled && n < 1 + 9 * self.flows.len() as u64 / (2 * target) => {
+                let (slot, ..) = self.flows.remove(any);
                 self.solver.remove(slot);
             }
             _ => {
@@ -53,7 +57,9 @@ impl Case {
                 path.sort_unstable();
                 path.dedup();
                 let cap = self.random.choose(self.caps);
-                self.flows.push((self.solver.insert(&path, cap), path, cap));
+                let slot = self.solver.insert(&path, cap);
+                self.fresh.push(slot);
+                self.flows.push((slot, path, cap));
             }
         }
     }
@@ -97,13 +103,11 @@ proptest! {
     fn rates_are_those_of_progressive_filling_and_conserve_work(seed: u64, target in 1u64..60, batch in 1usize..6) {
         let mut case = Case::new(seed);
         for _ in 0..60 {
-            let mut settled = case.flows.len();
             for _ in 0..1 + case.random.below(batch as u64) {
-                let before = case.flows.len();
-                case.change(target, settled);
-                settled -= usize::from(case.flows.len() < before);
+                case.change(target);
             }
             case.solver.settle();
+            case.fresh.clear();
             case.check()?;
         }
     }
@@ -114,7 +118,8 @@ fn changes_are_reported_once_and_completely() {
     let mut case = Case::new(3);
     let mut seen = vec![0.0; 200];
     for _ in 0..2_000 {
-        case.change(20, usize::MAX);
+        case.change(20);
+        case.fresh.clear();
         let mut changed = case.solver.settle().to_vec();
         for slot in &changed {
             seen[*slot as usize] = case.solver.rate(*slot);

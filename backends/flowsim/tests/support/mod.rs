@@ -20,7 +20,8 @@ pub fn nasty_scenario(seed: u64) -> Scenario {
     t.payload = Bytes(r.choose(&[1000, 1000, 256, 4096, 1]));
     t.max_rate = BitsPerSec(r.choose(&[10_000_000_000, 40_000_000_000, 7_000_000_001, 2_500_000_000]));
     t.min_rate = BitsPerSec(1_000_000);
-    t.window = r.choose(&[None, t.window, Some(Bytes(1)), Some(Bytes(5_000)), Some(Bytes(12_345)), Some(Bytes(300_000))]);
+    t.window =
+        r.choose(&[None, t.window, Some(Bytes(1)), Some(Bytes(5_000)), Some(Bytes(12_345)), Some(Bytes(300_000))]);
     parts.horizon = SimTime::from_ns(3_000_000_000_000);
     if r.below(3) == 0 {
         parts.application = Application::ClosedLoop { max_inflight: 1 + r.below(3) as u32, hosts_per_group: 2 };
