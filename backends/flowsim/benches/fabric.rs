@@ -116,6 +116,8 @@ fn report(rules: Rules, flows: u64, gap_ns: f64, prefix: u64) {
 
 fn main() {
     for rules in [Rules::Payload, Rules::Window] {
-        for gap in [1500.0, 1000.0, 600.0, 500.0, 450.0, 400.0] { report(rules, 50_000, gap, 100); }
+        for gap in [1500.0, 1000.0, 600.0, 500.0, 450.0, 400.0] {
+            report(rules, 50_000, gap, 100);
+        }
     }
 }

@@ -88,6 +88,9 @@ fn errors_against_ns3_are_those_an_independent_program_measured() {
         count += f64::from(name.starts_with("train32"));
     }
     let mean = sums.map(|s| s.map(|v| (10.0 * v / count).round() / 10.0));
-    println!("train32, mean over scenarios of mean/p90/p99 error: flowsim {:?}, flowsim-window {:?} %", mean[0], mean[1]);
+    println!(
+        "train32, mean over scenarios of mean/p90/p99 error: flowsim {:?}, flowsim-window {:?} %",
+        mean[0], mean[1]
+    );
     println!("largest difference from the independent program: {largest:.2} percentage points");
 }
