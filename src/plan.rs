@@ -67,7 +67,7 @@ pub fn scenarios(
 
 fn expand(mix: &LoadedMix, options: &WorkloadOptions) -> Result<PlannedScenario, WorkloadError> {
     let scenario = workload::scenario(mix, options)?;
-    let mut attributes = mix.attributes();
+    let mut attributes = mix.mix.attributes(&mix.topology);
     attributes.delivered_load = workload::delivered_load(&scenario);
     let entry = MixEntry {
         mix_id: mix.mix.id,

@@ -12,14 +12,15 @@ use std::path::Path;
 /// Draws mixes if `--mixspace` is given, else writes every scenario's files under the root.
 pub fn run(common: &Common, args: &ExpandArgs) -> Result<Exit, Failure> {
     if let (Some(space), Some(count), Some(out)) = (&args.mixspace, args.count, &args.out) {
-        let mixes = spec::load_mix_space(space)?.draw(count, common.seed, args.param_seed);
-        return write_text(out, &spec::mixes_to_json(&mixes));
+        let space = spec::load_mix_space(space)?;
+        let mixes = space.draw(count, common.seed, args.param_seed);
+        let text = space.to_json(&mixes).map_err(|e| Failure::internal(e.to_string()))?;
+        return write_text(out, &text);
     }
     let scenarios = planned_scenarios(common)?;
     for s in &scenarios {
         let dir = common.root.join(s.entry.mix_id.to_string());
-        write_scenario_files(&s.scenario, &dir)
-            .map_err(|e| Failure::internal(format!("cannot write to {}: {e}", dir.display())))?;
+        write_scenario_files(&s.scenario, &dir).map_err(|e| Failure::internal(e.to_string()))?;
     }
     remark(common, &format!("{} scenarios written under {}", scenarios.len(), common.root.display()));
     Ok(Exit::Ok)

@@ -69,7 +69,8 @@ impl From<StoreError> for Failure {
 impl From<FigureError> for Failure {
     fn from(e: FigureError) -> Self {
         let exit = match e {
-            FigureError::MissingData { .. } => Exit::MissingResults,
+            FigureError::NoBaseline { .. } => Exit::MissingResults,
+            ref e if e.is_missing_data() => Exit::MissingResults,
             _ => Exit::Internal,
         };
         Self::new(exit, e.to_string())

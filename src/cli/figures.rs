@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::{data, remark};
 use crate::compare::default_baseline;
 use crate::dataset::Dataset;
-use crate::figures::{self, Figure, FigureError, Request};
+use crate::figures::{self, Figure, Request};
 use crate::store::Reader;
 use std::fmt::Write;
 
@@ -36,9 +36,7 @@ pub fn draw(common: &Common, args: &FigureArgs, dataset: &Dataset) -> Result<(),
         match figures::write(figure, dataset, &request, &args.out) {
             Ok(written) => remark(common, &format!("figure {}", written.svg.display())),
             // Without names the user asked for what can be drawn; a named figure must be drawn.
-            Err(FigureError::MissingData { missing }) if args.names.is_empty() => {
-                remark(common, &format!("figure {} is left out: {missing}", figure.name()));
-            }
+            Err(e) if args.names.is_empty() && e.is_missing_data() => remark(common, &format!("left out: {e}")),
             Err(e) => return Err(e.into()),
         }
     }
