@@ -7,6 +7,7 @@
 //! ```
 
 pub mod dataset;
+pub mod export;
 pub mod figures;
 pub mod spec;
 pub mod statistics;
