@@ -410,7 +410,7 @@ async fn scenarios_are_rebuilt_to_the_bit() {
     let root = folder();
     let mut writer = writer(root.path()).await;
     let mut scenarios: Vec<Scenario> = (0..150).map(scenario).collect();
-    scenarios.push(with_foreign_paths(&scenario(150)));
+    scenarios.push((150..).find_map(|seed| with_foreign_paths(&scenario(seed))).expect("some have several paths"));
     scenarios.push(with_fractional_times(&scenario(151)));
     for (mix_id, s) in scenarios.iter().enumerate() {
         put(&mut writer, mix_id as u64, s).await;
@@ -425,8 +425,8 @@ async fn scenarios_are_rebuilt_to_the_bit() {
     assert!(matches!(unknown, Err(StoreError::UnknownScenario { .. })), "{unknown:?}");
 }
 
-/// The same scenario with ACKs that take the way of the data back, which ECMP does not do.
-fn with_foreign_paths(s: &Scenario) -> Scenario {
+/// The same scenario with ACKs that take the way of the data back; `None` if ECMP happens to do that too.
+fn with_foreign_paths(s: &Scenario) -> Option<Scenario> {
     let mut parts = s.clone().into_parts();
     let (mut data, mut acks) = (Paths::new(), Paths::new());
     for index in s.indices() {
@@ -435,8 +435,7 @@ fn with_foreign_paths(s: &Scenario) -> Scenario {
     }
     parts.paths = Some((data, acks));
     let changed = Scenario::new(parts).expect("the way back exists");
-    assert_ne!(changed.digest(), s.digest(), "pick a seed with several paths");
-    changed
+    (changed != *s).then_some(changed)
 }
 
 fn with_fractional_times(s: &Scenario) -> Scenario {
