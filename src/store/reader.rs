@@ -1,0 +1,480 @@
+//! The reading side of the store. It never writes, may be opened while a writer is at work, and sees only whole runs;
+//! each method reads one snapshot.
+//!
+//! The run that stands for a scenario and backend is the newest ok one, else the newest (failed or unsupported).
+
+use super::error::{At, StoreError};
+use super::summary::slowdown;
+use super::{FILE_NAME, RunStatus, columns, format, physics};
+use crate::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
+use mixlab_contract::scenario::hex;
+use mixlab_contract::{Bytes, Flow, NodeId, Scenario, ScenarioParts, SimDuration, SimTime};
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row, query};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Which part of the store to read; `None` = all. Only scenarios that a mix currently makes are ever selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Ids of mixes.
+    pub mix_ids: Option<Vec<u64>>,
+    /// Ids of backends.
+    pub backends: Option<Vec<String>>,
+    /// Digests of scenarios.
+    pub digests: Option<Vec<String>>,
+}
+
+impl Selection {
+    fn has_mix(&self, mix: &SelectedMix) -> bool {
+        self.mix_ids.as_ref().is_none_or(|ids| ids.contains(&mix.mix_id))
+            && self.digests.as_ref().is_none_or(|digests| digests.contains(&mix.digest))
+    }
+
+    fn has_backend(&self, backend: &str) -> bool {
+        self.backends.as_ref().is_none_or(|ids| ids.iter().any(|id| id == backend))
+    }
+}
+
+/// State of one mix under one backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusRow {
+    /// Id of the mix.
+    pub mix_id: u64,
+    /// Digest of its scenario.
+    pub digest: String,
+    /// Flows asked for.
+    pub nr_flows: u64,
+    /// What was chosen in the mix.
+    pub attributes: Attributes,
+    /// Backend id.
+    pub backend: String,
+    /// How the run ended; `None` = there is none, and the fields below are empty.
+    pub status: Option<RunStatus>,
+    /// The backend's fingerprint then.
+    pub fingerprint: String,
+    /// Wall-clock time.
+    pub wall_ns: u64,
+    /// CPU time.
+    pub cpu_ns: u64,
+    /// Whether nothing else of the sweep ran at the same time.
+    pub timed_alone: bool,
+    /// Chain of causes, if it is not ok.
+    pub error: Option<String>,
+}
+
+/// A mix and the scenario it currently makes.
+#[derive(Clone, Debug)]
+pub(crate) struct SelectedMix {
+    pub(crate) mix_id: u64,
+    pub(crate) digest: String,
+    pub(crate) attributes: Attributes,
+    seed: u64,
+    nr_flows: u64,
+    workload: String,
+    enable_app: bool,
+    scenario: i64,
+    flow_count: usize,
+}
+
+/// Flows of a scenario as columns, in flow order.
+#[derive(Clone, Debug)]
+pub(crate) struct FlowColumns {
+    pub(crate) id: Vec<u64>,
+    pub(crate) src: Vec<u64>,
+    pub(crate) dst: Vec<u64>,
+    pub(crate) size_bytes: Vec<u64>,
+    pub(crate) start_ns: Vec<u64>,
+    pub(crate) ideal_fct_ns: Vec<u64>,
+}
+
+/// What `run` says about a run.
+struct RunRow {
+    run: i64,
+    status: RunStatus,
+    fingerprint: String,
+    wall_ns: u64,
+    cpu_ns: u64,
+    timed_alone: bool,
+    packets: u64,
+    events: u64,
+    error: Option<String>,
+}
+
+/// A store opened for reading.
+pub struct Reader {
+    connection: Mutex<SqliteConnection>,
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Opens the store under `root`. Works on a read-only folder too, once its writer has closed it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::TooNew`], [`StoreError::TooOld`], [`StoreError::NotAStore`].
+    pub async fn open(root: &Path) -> Result<Self, StoreError> {
+        let path = root.join(FILE_NAME);
+        if !path.exists() {
+            return Err(StoreError::NotFound { path });
+        }
+        let options = SqliteConnectOptions::new().read_only(true);
+        let connection = match open_checked(&path, options.clone()).await {
+            // Without files to share with a writer, SQLite needs the promise that there is none and nothing is left over.
+            Err(e) if e.is_access() && !root.join(format!("{FILE_NAME}-wal")).exists() => {
+                open_checked(&path, options.immutable(true)).await?
+            }
+            other => other?,
+        };
+        Ok(Self { connection: Mutex::new(connection), path })
+    }
+
+    /// Everything selected, for comparisons and figures. Cost: 16 bytes per flow and 24 per outcome.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], or what the database says.
+    pub async fn dataset(&self, selection: &Selection) -> Result<Dataset, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let mut snapshot = connection.begin().await.at(&self.path)?;
+        let mut scenarios: Vec<ScenarioResults> = Vec::new();
+        let mut known: BTreeMap<i64, usize> = BTreeMap::new();
+        for mix in read_mixes(&mut snapshot, &self.path, selection).await? {
+            // Mixes of the same scenario share its columns.
+            let results = match known.get(&mix.scenario) {
+                Some(first) => scenarios[*first].clone(),
+                None => self.read_results(&mut snapshot, &mix, selection).await?,
+            };
+            known.entry(mix.scenario).or_insert(scenarios.len());
+            scenarios.push(ScenarioResults { mix_id: mix.mix_id, attributes: mix.attributes, ..results });
+        }
+        Ok(Dataset { scenarios })
+    }
+
+    /// State of every selected mix under every selected backend (without a selection: under every backend that has any
+    /// run of these mixes), by mix, then backend.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn status(&self, selection: &Selection) -> Result<Vec<StatusRow>, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let mut snapshot = connection.begin().await.at(&self.path)?;
+        let mut mixes = Vec::new();
+        let mut backends: BTreeSet<String> = selection.backends.iter().flatten().cloned().collect();
+        for mix in read_mixes(&mut snapshot, &self.path, selection).await? {
+            let runs = read_runs(&mut snapshot, &self.path, mix.scenario, selection).await?;
+            backends.extend(runs.keys().cloned());
+            mixes.push((mix, runs));
+        }
+        let grid = mixes.iter_mut().flat_map(|(mix, runs)| {
+            backends.iter().map(|backend| status_row(mix, backend, runs.remove(backend))).collect::<Vec<_>>()
+        });
+        Ok(grid.collect())
+    }
+
+    /// Rebuilds a scenario.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownScenario`]; [`StoreError::Corrupt`] if what is rebuilt has another digest.
+    pub async fn load_scenario(&self, digest: &str) -> Result<Scenario, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let mut snapshot = connection.begin().await.at(&self.path)?;
+        let row = query("SELECT * FROM scenario JOIN topology USING (topology_id) WHERE scenario.digest = ?")
+            .bind(digest)
+            .fetch_optional(&mut *snapshot)
+            .await
+            .at(&self.path)?;
+        let Some(row) = row else {
+            return Err(StoreError::UnknownScenario { digest: digest.to_owned() });
+        };
+        let (id, count): (i64, i64) =
+            row.try_get("scenario_id").and_then(|id| Ok((id, row.try_get("flow_count")?))).at(&self.path)?;
+        let flows = self.read_flows(&mut snapshot, id, count as usize).await?;
+        let corrupt = |problem: String| StoreError::Corrupt { path: self.path.clone(), problem };
+        let scenario = rebuild(&row, &flows)
+            .at(&self.path)?
+            .map_err(|problem| corrupt(format!("scenario {digest}: {problem}")))?;
+        if scenario.digest() != digest {
+            return Err(corrupt(format!("scenario {digest} is rebuilt with digest {}", scenario.digest())));
+        }
+        Ok(scenario)
+    }
+
+    /// SHA-256 over mixes, flows and outcomes of the runs that count, by mix, backend and flow, as 64 hex digits.
+    ///
+    /// Equal for equal results, whatever the order, time, machine and fingerprint of the runs.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], or what the database says.
+    pub async fn digest(&self, selection: &Selection) -> Result<String, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let mut snapshot = connection.begin().await.at(&self.path)?;
+        let mut all = Sha256::new();
+        for mix in read_mixes(&mut snapshot, &self.path, selection).await? {
+            let head = (mix.mix_id, mix.seed, mix.nr_flows, &mix.workload, mix.enable_app, &mix.digest);
+            all.update(format!("{head:?}\n"));
+            let flows = self.read_flows(&mut snapshot, mix.scenario, mix.flow_count).await?;
+            let FlowColumns { id, src, dst, size_bytes, start_ns, ideal_fct_ns } = &flows;
+            [id, src, dst, size_bytes, start_ns, ideal_fct_ns].into_iter().for_each(|c| hash_column(&mut all, c));
+            let results = self.read_results(&mut snapshot, &mix, selection).await?;
+            for (backend, run) in &results.runs {
+                all.update(format!("{backend:?}\n"));
+                [&run.start_ns, &run.fct_ns].into_iter().for_each(|c| hash_column(&mut all, c));
+            }
+        }
+        Ok(hex(&all.finalize()))
+    }
+
+    /// The selected mixes, in order.
+    pub(crate) async fn mixes(&self, selection: &Selection) -> Result<Vec<SelectedMix>, StoreError> {
+        read_mixes(&mut *self.connection.lock().await, &self.path, selection).await
+    }
+
+    /// Flows of a mix's scenario.
+    pub(crate) async fn flows(&self, mix: &SelectedMix) -> Result<FlowColumns, StoreError> {
+        self.read_flows(&mut *self.connection.lock().await, mix.scenario, mix.flow_count).await
+    }
+
+    /// Results of one mix: an entry of [`Self::dataset`].
+    pub(crate) async fn results(
+        &self,
+        mix: &SelectedMix,
+        selection: &Selection,
+    ) -> Result<ScenarioResults, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let mut snapshot = connection.begin().await.at(&self.path)?;
+        self.read_results(&mut snapshot, mix, selection).await
+    }
+
+    async fn read_flows(
+        &self,
+        connection: &mut SqliteConnection,
+        scenario: i64,
+        count: usize,
+    ) -> Result<FlowColumns, StoreError> {
+        let names = ["flow_id", "src", "dst", "size_bytes", "start_ns", "ideal_fct_ns"];
+        let columns = columns::select(connection, "flow", names, ("scenario_id", scenario), count).await;
+        let [id, src, dst, size_bytes, start_ns, ideal_fct_ns] = columns.at(&self.path)?;
+        let whole = |column| self.whole(column, count, None);
+        Ok(FlowColumns {
+            id: whole(id)?,
+            src: whole(src)?,
+            dst: whole(dst)?,
+            size_bytes: whole(size_bytes)?,
+            start_ns: whole(start_ns)?,
+            ideal_fct_ns: whole(ideal_fct_ns)?,
+        })
+    }
+
+    async fn read_results(
+        &self,
+        connection: &mut SqliteConnection,
+        mix: &SelectedMix,
+        selection: &Selection,
+    ) -> Result<ScenarioResults, StoreError> {
+        let (key, count) = (("scenario_id", mix.scenario), mix.flow_count);
+        let [sizes, ideals] =
+            columns::select(connection, "flow", ["size_bytes", "ideal_fct_ns"], key, count).await.at(&self.path)?;
+        let size_bytes = self.whole(sizes, count, None)?.into();
+        let ideal_fct_ns: Arc<[u64]> = self.whole(ideals, count, None)?.into();
+        let (mut runs, mut missing) = (BTreeMap::new(), BTreeMap::new());
+        for (backend, row) in read_runs(connection, &self.path, mix.scenario, selection).await? {
+            if row.status == RunStatus::Ok {
+                runs.insert(backend, self.read_outcomes(connection, &row, &ideal_fct_ns).await?);
+            } else {
+                let first_line = row.error.as_deref().and_then(|text| text.lines().next());
+                missing.insert(backend, first_line.unwrap_or(row.status.name()).to_owned());
+            }
+        }
+        let (mix_id, digest, attributes) = (mix.mix_id, mix.digest.clone(), mix.attributes.clone());
+        Ok(ScenarioResults { mix_id, digest, attributes, size_bytes, ideal_fct_ns, runs, missing })
+    }
+
+    async fn read_outcomes(
+        &self,
+        connection: &mut SqliteConnection,
+        row: &RunRow,
+        ideal_fct_ns: &[u64],
+    ) -> Result<RunResults, StoreError> {
+        let (key, count) = (("run_id", row.run), ideal_fct_ns.len());
+        let [starts, fcts] =
+            columns::select(connection, "outcome", ["start_ns", "fct_ns"], key, count).await.at(&self.path)?;
+        let start_ns = self.whole(starts, count, Some(u64::MAX))?;
+        let fct_ns = self.whole(fcts, count, Some(u64::MAX))?;
+        let finished = |fct: u64| (fct != u64::MAX).then_some(fct);
+        Ok(RunResults {
+            slowdown: fct_ns.iter().zip(ideal_fct_ns).map(|(fct, ideal)| slowdown(finished(*fct), *ideal)).collect(),
+            start_ns: start_ns.into(),
+            fct_ns: fct_ns.into(),
+            wall_s: row.wall_ns as f64 * 1e-9,
+            cpu_s: row.cpu_ns as f64 * 1e-9,
+            timed_alone: row.timed_alone,
+            packets: row.packets,
+            events: row.events,
+        })
+    }
+
+    /// A column of `count` numbers that are not negative, NULL as `null` where that is allowed.
+    fn whole(&self, column: Vec<Option<i64>>, count: usize, null: Option<u64>) -> Result<Vec<u64>, StoreError> {
+        let corrupt = |problem| StoreError::Corrupt { path: self.path.clone(), problem };
+        if column.len() != count {
+            return Err(corrupt(format!("{} rows where there should be {count}", column.len())));
+        }
+        let value = |v: Option<i64>| v.map_or(null, |v| u64::try_from(v).ok());
+        let all: Option<Vec<u64>> = column.into_iter().map(value).collect();
+        all.ok_or_else(|| corrupt("a number is missing or negative".into()))
+    }
+}
+
+async fn open_checked(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    let mut connection = format::connect(path, options).await?;
+    format::check(&mut connection, path).await?;
+    Ok(connection)
+}
+
+fn hash_column(hash: &mut Sha256, column: &[u64]) {
+    hash.update((column.len() as u64).to_le_bytes());
+    column.iter().for_each(|v| hash.update(v.to_le_bytes()));
+}
+
+/// A column that the writer filled from a `u64`.
+fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|e| sqlx::Error::Decode(e.into()))
+}
+
+/// A column that the writer filled from an `f64`; SQLite keeps NaN as NULL.
+fn real(row: &SqliteRow, column: &str) -> Result<f64, sqlx::Error> {
+    Ok(row.try_get::<Option<f64>, _>(column)?.unwrap_or(f64::NAN))
+}
+
+async fn read_mixes(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    selection: &Selection,
+) -> Result<Vec<SelectedMix>, StoreError> {
+    let rows = query(
+        "SELECT mix.*, scenario.digest, scenario.flow_count FROM mix JOIN scenario USING (scenario_id)
+         ORDER BY mix_id, nr_flows, seed, workload, enable_app",
+    )
+    .fetch_all(connection)
+    .await
+    .at(path)?;
+    let mixes: Vec<SelectedMix> = rows.iter().map(mix_of).collect::<Result<_, _>>().at(path)?;
+    Ok(mixes.into_iter().filter(|mix| selection.has_mix(mix)).collect())
+}
+
+fn mix_of(row: &SqliteRow) -> Result<SelectedMix, sqlx::Error> {
+    let attributes = Attributes {
+        cc: row.try_get("cc")?,
+        spatial: row.try_get("spatial")?,
+        size_dist: row.try_get("size_dist")?,
+        cluster: row.try_get("cluster")?,
+        lognorm_sigma: real(row, "lognorm_sigma")?,
+        max_load: real(row, "max_load")?,
+        delivered_load: real(row, "delivered_load")?,
+        buffer_bytes: unsigned(row, "buffer_bytes")?,
+        window_bytes: unsigned(row, "window_bytes")?,
+        hosts: unsigned(row, "host_count")?,
+        max_inflight_flows: unsigned(row, "max_inflight_flows")?,
+    };
+    Ok(SelectedMix {
+        mix_id: unsigned(row, "mix_id")?,
+        digest: row.try_get("digest")?,
+        attributes,
+        seed: unsigned(row, "seed")?,
+        nr_flows: unsigned(row, "nr_flows")?,
+        workload: row.try_get("workload")?,
+        enable_app: row.try_get("enable_app")?,
+        scenario: row.try_get("scenario_id")?,
+        flow_count: unsigned(row, "flow_count")? as usize,
+    })
+}
+
+/// The run that stands for each selected backend.
+async fn read_runs(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    scenario: i64,
+    selection: &Selection,
+) -> Result<BTreeMap<String, RunRow>, StoreError> {
+    let rows = query(
+        "SELECT run_id, backend, status, fingerprint, wall_ns, cpu_ns, timed_alone, packets, events, error
+         FROM run WHERE scenario_id = ? ORDER BY status = 'ok', started_at_unix_ms, run_id",
+    )
+    .bind(scenario)
+    .fetch_all(connection)
+    .await
+    .at(path)?;
+    // Later rows replace earlier ones of the same backend.
+    let runs: BTreeMap<String, RunRow> = rows.iter().map(run_of).collect::<Result<_, _>>().at(path)?;
+    Ok(runs.into_iter().filter(|(backend, _)| selection.has_backend(backend)).collect())
+}
+
+fn run_of(row: &SqliteRow) -> Result<(String, RunRow), sqlx::Error> {
+    let status = RunStatus::from_name(row.try_get("status")?);
+    let run = RunRow {
+        run: row.try_get("run_id")?,
+        status: status.ok_or_else(|| sqlx::Error::Decode("unknown run status".into()))?,
+        fingerprint: row.try_get("fingerprint")?,
+        wall_ns: unsigned(row, "wall_ns")?,
+        cpu_ns: unsigned(row, "cpu_ns")?,
+        timed_alone: row.try_get("timed_alone")?,
+        packets: unsigned(row, "packets")?,
+        events: unsigned(row, "events")?,
+        error: row.try_get("error")?,
+    };
+    Ok((row.try_get("backend")?, run))
+}
+
+fn status_row(mix: &SelectedMix, backend: &str, run: Option<RunRow>) -> StatusRow {
+    let status = run.as_ref().map(|r| r.status);
+    let (fingerprint, wall_ns, cpu_ns, timed_alone, error) =
+        run.map(|r| (r.fingerprint, r.wall_ns, r.cpu_ns, r.timed_alone, r.error)).unwrap_or_default();
+    StatusRow {
+        mix_id: mix.mix_id,
+        digest: mix.digest.clone(),
+        nr_flows: mix.nr_flows,
+        attributes: mix.attributes.clone(),
+        backend: backend.to_owned(),
+        status,
+        fingerprint,
+        wall_ns,
+        cpu_ns,
+        timed_alone,
+        error,
+    }
+}
+
+/// A scenario from its row and flows; the inner text says what is wrong with them.
+fn rebuild(row: &SqliteRow, flows: &FlowColumns) -> Result<Result<Scenario, String>, sqlx::Error> {
+    let count = flows.id.len();
+    let (paths, rests): (Option<&[u8]>, Option<&[u8]>) = (row.try_get("paths")?, row.try_get("start_rests_ps")?);
+    let horizon =
+        SimTime::from_ns(unsigned(row, "horizon_ns")?) + SimDuration::from_ps(unsigned(row, "horizon_rest_ps")?);
+    let (topology, transport): (&str, &str) = (row.try_get("topology_json")?, row.try_get("transport_json")?);
+    let application: &str = row.try_get("application_json")?;
+    let build = || {
+        let rests = match rests {
+            Some(blob) => physics::start_rests(blob, count).ok_or("start_rests_ps has the wrong length")?,
+            None => vec![0; count],
+        };
+        let node = |id: u64| u32::try_from(id).map(NodeId).map_err(|_| "a node id is too large");
+        let flow = |i: usize| -> Result<Flow, &str> {
+            let start = SimTime::from_ns(flows.start_ns[i]) + SimDuration::from_ps(rests[i]);
+            let (src, dst) = (node(flows.src[i])?, node(flows.dst[i])?);
+            Ok(Flow { id: flows.id[i], src, dst, size: Bytes(flows.size_bytes[i]), start })
+        };
+        let paths = paths.map(|blob| physics::paths(blob, count).ok_or("paths has the wrong length")).transpose()?;
+        let parts = ScenarioParts {
+            topology: physics::topology(topology)?,
+            flows: (0..count).map(flow).collect::<Result<_, _>>()?,
+            paths,
+            transport: physics::transport(transport)?,
+            application: physics::application(application)?,
+            horizon,
+        };
+        Scenario::new(parts).map_err(|e| e.to_string())
+    };
+    Ok(build())
+}
