@@ -37,6 +37,10 @@ pub fn compare_with_logs(case: &Case) -> Verdict {
     if let Some(path) = &case.pfc {
         verdict.differences.extend(first_difference("PFC log", &read(path), &logs.pfc));
     }
+    let rows = logs.pfc.lines().count() as u64;
+    if let Some(theirs) = case.counter("pfc_log_rows").filter(|theirs| *theirs != rows) {
+        verdict.differences.push(format!("PFC log has {rows} rows, ns-3's {theirs}"));
+    }
     if let Some(trace) = trace {
         verdict.differences.extend(first_difference("trace", &trace, &logs.trace));
     }
