@@ -1,0 +1,77 @@
+//! Congestion control: what a sender does to its rate when an ACK, a NACK or a timer comes.
+//!
+//! All bounds are \[minimum rate, highest rate of the sender\]. Real-valued updates are IEEE doubles evaluated left to right
+//! as in ns-3; a rate times or divided by a real is truncated to bit/s; a rate plus a rate is an integer sum.
+
+mod dcqcn;
+mod dctcp;
+mod hpcc;
+mod timely;
+
+pub(crate) use dcqcn::{Dcqcn, Timer};
+pub(crate) use dctcp::Dctcp;
+pub(crate) use hpcc::{Hpcc, rate_code};
+pub(crate) use timely::Timely;
+
+use mixlab_contract::{CongestionControl, Transport};
+
+/// The congestion control of a run, with the state of every flow.
+pub(crate) enum Control {
+    Dctcp(Dctcp),
+    Dcqcn(Dcqcn),
+    Hpcc(Hpcc),
+    Timely(Timely),
+}
+
+/// What a controller is told with an ACK or NACK.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Feedback {
+    /// Number acknowledged.
+    pub sequence: u64,
+    /// Next byte the sender would send.
+    pub next: u64,
+    /// Whether the data packet was marked.
+    pub echo: bool,
+    /// Current rate, bit/s.
+    pub rate: u64,
+    /// Bounds of the rate, bit/s.
+    pub min_rate: u64,
+    pub max_rate: u64,
+}
+
+impl Control {
+    /// The controller `transport` asks for, without flows. `base_rtt` in ns.
+    pub fn new(transport: &Transport, base_rtt: u64) -> Self {
+        match transport.congestion_control {
+            CongestionControl::Dctcp { gain, additive } => {
+                Self::Dctcp(Dctcp::new(gain, additive.0, transport.payload.0))
+            }
+            CongestionControl::Dcqcn { .. } => Self::Dcqcn(Dcqcn::new(&transport.congestion_control)),
+            CongestionControl::Hpcc { .. } => {
+                let window = transport.window.map_or(0, |w| w.0);
+                Self::Hpcc(Hpcc::new(&transport.congestion_control, base_rtt, window))
+            }
+            CongestionControl::Timely { .. } => Self::Timely(Timely::new(&transport.congestion_control)),
+        }
+    }
+
+    /// Makes the state of flow `flow`, which starts at `rate`.
+    pub fn start(&mut self, flow: u32, rate: u64) {
+        let flow = flow as usize;
+        match self {
+            Self::Dctcp(c) => c.start(flow),
+            Self::Dcqcn(c) => c.start(flow, rate),
+            Self::Hpcc(c) => c.start(flow, rate),
+            Self::Timely(c) => c.start(flow, rate),
+        }
+    }
+}
+
+/// The state of `flow`, with the array grown to hold it.
+fn slot<T: Clone>(states: &mut Vec<T>, flow: usize, initial: T) -> &mut T {
+    if flow >= states.len() {
+        states.resize(flow + 1, initial.clone());
+    }
+    states[flow] = initial;
+    &mut states[flow]
+}

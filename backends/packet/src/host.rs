@@ -1,0 +1,156 @@
+//! The network interface of a host: which packet leaves next, and when to look again.
+//!
+//! ACKs first. Then queue pairs round robin: the first that is not paused, has bytes left, has window and whose pacing time
+//! has come. Finished queue pairs leave the list only when a scan meets one. If nothing can be sent, a wake-up is armed for
+//! the earliest pacing time of all queue pairs with bytes left, *including* paused and window-bound ones; if that time has
+//! passed already, none is armed, and a paced queue pair stays silent until the next kick from elsewhere. This last rule and
+//! the position kept across removals look unintended, but are part of the ns-3 program's behaviour and of its results.
+
+use crate::network::{PacketNetwork, event};
+use crate::packet::{Kind, NONE, Packet};
+use crate::port::transmission;
+use crate::probe::Probe;
+use crate::queue::EventQueue;
+
+impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
+    /// A host's interface looks for something to send.
+    #[inline]
+    pub(crate) fn kick_host(&mut self, host: u32) {
+        let channel = self.hosts[host as usize].port;
+        if self.transmitting(channel) {
+            return;
+        }
+        let paused = self.ports[channel as usize].paused;
+        let h = &mut self.hosts[host as usize];
+        if self.physics.ack_high || !paused {
+            if let Some(packet) = h.acks.pop(&self.slab.packets) {
+                let more = !h.acks.is_empty() || !h.list.is_empty();
+                return self.transmit(channel, packet, more);
+            }
+        }
+        if h.list.is_empty() {
+            return;
+        }
+        match self.choose(host, paused) {
+            Some(place) => {
+                self.hosts[host as usize].last_served = place;
+                let flow = self.hosts[host as usize].list[place];
+                self.send_data(channel, flow);
+            }
+            None => self.arm_wake(host),
+        }
+    }
+
+    /// Scans the queue pairs and returns the place of the one to serve. Removes finished ones if it met any.
+    #[inline]
+    fn choose(&mut self, host: u32, paused: bool) -> Option<usize> {
+        let h = &mut self.hosts[host as usize];
+        let count = h.list.len();
+        let mut chosen = None;
+        let mut first_finished = usize::MAX;
+        let mut place = (h.last_served + 1) % count;
+        for _ in 0..count {
+            let s = &self.senders[h.list[place] as usize];
+            if !paused && s.has_bytes_left() && !s.window_bound() {
+                if s.next_available <= self.now as i64 {
+                    chosen = Some(place);
+                    break;
+                }
+            } else if s.finished() {
+                first_finished = first_finished.min(place);
+            }
+            place = if place + 1 == count { 0 } else { place + 1 };
+        }
+        if first_finished == usize::MAX {
+            return chosen;
+        }
+        let mut kept = first_finished;
+        for place in first_finished + 1..count {
+            let flow = h.list[place];
+            if !self.senders[flow as usize].finished() {
+                if chosen == Some(place) {
+                    chosen = Some(kept);
+                }
+                h.list[kept] = flow;
+                kept += 1;
+            }
+        }
+        h.list.truncate(kept);
+        chosen
+    }
+
+    /// Cuts the next packet of a flow, sends it, and paces the flow.
+    #[inline]
+    fn send_data(&mut self, channel: u32, flow: u32) {
+        let s = &mut self.senders[flow as usize];
+        let payload = (s.size - s.next).min(self.physics.payload.into()) as u32;
+        let size = payload + self.physics.header;
+        let packet = Packet {
+            stamp: self.now,
+            next: NONE,
+            flow,
+            sequence: s.next as u32,
+            hop: s.data_route,
+            entered: channel,
+            size: size as u16,
+            kind: Kind::Data,
+            flags: 0,
+        };
+        s.next += u64::from(payload);
+        s.last_size = size;
+        let pace = if self.physics.rate_bound { s.rate } else { self.hosts[s.host as usize].max_rate };
+        s.next_available = (self.now + transmission(size, pace)) as i64;
+        let packet = self.slab.add(packet);
+        self.transmit(channel, packet, true);
+    }
+
+    fn arm_wake(&mut self, host: u32) {
+        let h = &self.hosts[host as usize];
+        if h.wake_at.is_some() {
+            return;
+        }
+        let waiting = h.list.iter().map(|f| &self.senders[*f as usize]).filter(|s| s.has_bytes_left());
+        let Some(at) = waiting.map(|s| s.next_available).min() else { return };
+        if at > self.now as i64 {
+            self.set_wake(host, at as u64);
+        }
+    }
+
+    fn set_wake(&mut self, host: u32, at: u64) {
+        let h = &mut self.hosts[host as usize];
+        h.wake_at = Some(at);
+        h.wake_generation = h.wake_generation.wrapping_add(1);
+        let generation = h.wake_generation;
+        self.schedule(at, event::WAKE, host, generation);
+    }
+
+    /// The pacing timer fires.
+    pub(crate) fn wake(&mut self, host: u32, generation: u32) {
+        let h = &mut self.hosts[host as usize];
+        if h.wake_generation == generation && h.wake_at.take().is_some() {
+            self.kick_host(host);
+        }
+    }
+
+    /// HPCC's rate change: moves the pacing time of the flow, and the interface's wake-up if that is now too late.
+    pub(crate) fn change_rate(&mut self, flow: u32, rate: u64) {
+        let s = &mut self.senders[flow as usize];
+        let (new, old) = (transmission(s.last_size, rate), transmission(s.last_size, s.rate));
+        s.next_available += new as i64 - old as i64;
+        let (at, host) = (s.next_available, s.host);
+        if self.hosts[host as usize].wake_at.is_some_and(|wake| at < wake as i64) {
+            self.set_wake(host, at.max(self.now as i64) as u64);
+        }
+        self.set_rate(flow, rate);
+    }
+
+    /// Sets the rate of a flow, and its window if that follows the rate.
+    #[inline]
+    pub(crate) fn set_rate(&mut self, flow: u32, rate: u64) {
+        let s = &mut self.senders[flow as usize];
+        if s.rate != rate {
+            s.rate = rate;
+            s.window = self.physics.window_at(rate, self.hosts[s.host as usize].max_rate);
+        }
+    }
+}

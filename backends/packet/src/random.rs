@@ -1,0 +1,133 @@
+//! The random streams of ECN marking: MRG32k3a (L'Ecuyer 1999, as in ns-3's `RngStream`).
+//!
+//! ns-3 makes a new stream for every marking decision and uses only its first number. Stream k starts 2^127·k steps, and
+//! run r of it another 2^76·r steps, after the seed (all words 1). Since jumps commute, the start of stream k + 1 is the
+//! start of stream k moved by one constant matrix, so the cost per stream is two products of a 3×3 matrix and a vector.
+//! Creating a PFC frame also uses up one stream, without drawing from it.
+
+const M1: u64 = 4_294_967_087;
+const M2: u64 = 4_294_944_443;
+const A12: u64 = 1_403_580;
+const A13: u64 = 810_728;
+const A21: u64 = 527_612;
+const A23: u64 = 1_370_589;
+const NORM: f64 = 2.328306549295727688e-10;
+
+/// Exponent of two of the distance between streams, and between runs of a stream.
+const STREAM_STEP: u32 = 127;
+const RUN_STEP: u32 = 76;
+
+type Matrix = [[u64; 3]; 3];
+
+/// The numbers of consecutive streams.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    state: [[u64; 3]; 2],
+    /// Streams used up since `state` was current.
+    skipped: u64,
+    /// `jumps[j]` moves by 2^j streams.
+    jumps: Vec<[Matrix; 2]>,
+}
+
+impl Streams {
+    /// Streams from number `first` on, of run `run`. Cost: some 200 matrix products.
+    pub fn new(first: u64, run: u64) -> Self {
+        let mut power = [[[0, 1, 0], [0, 0, 1], [M1 - A13, A12, 0]], [[0, 1, 0], [0, 0, 1], [M2 - A23, 0, A21]]];
+        let mut state = [[1; 3]; 2];
+        let mut jumps = Vec::with_capacity(64);
+        for exponent in 0..STREAM_STEP + 64 {
+            if exponent >= RUN_STEP && exponent - RUN_STEP < 64 && (run >> (exponent - RUN_STEP)) & 1 == 1 {
+                apply(&power, &mut state);
+            }
+            if exponent >= STREAM_STEP {
+                jumps.push(power);
+            }
+            power = [square(&power[0], M1), square(&power[1], M2)];
+        }
+        let mut streams = Self { state, skipped: first, jumps };
+        streams.catch_up();
+        streams
+    }
+
+    /// Uses up one stream.
+    pub fn skip(&mut self) {
+        self.skipped += 1;
+    }
+
+    /// The first number of the next stream, uniform in (0, 1).
+    pub fn draw(&mut self) -> f64 {
+        self.catch_up();
+        self.skipped = 1;
+        let [[x0, x1, _], [y0, _, y2]] = self.state;
+        let first = (A12 * x1 + (M1 - A13) * x0 % M1) % M1;
+        let second = (A21 * y2 + (M2 - A23) * y0 % M2) % M2;
+        let difference = if first > second { first - second } else { first + M1 - second };
+        difference as f64 * NORM
+    }
+
+    fn catch_up(&mut self) {
+        let mut bit = 0;
+        while self.skipped != 0 {
+            if self.skipped & 1 == 1 {
+                apply(&self.jumps[bit], &mut self.state);
+            }
+            self.skipped >>= 1;
+            bit += 1;
+        }
+    }
+}
+
+#[inline]
+fn apply(m: &[Matrix; 2], state: &mut [[u64; 3]; 2]) {
+    state[0] = product(&m[0], &state[0], M1);
+    state[1] = product(&m[1], &state[1], M2);
+}
+
+#[inline]
+fn product(m: &Matrix, v: &[u64; 3], modulus: u64) -> [u64; 3] {
+    m.map(|row| {
+        // Each product is below 2^64, so one reduction apiece keeps the sum in range.
+        (row[0] * v[0] % modulus + row[1] * v[1] % modulus + row[2] * v[2] % modulus) % modulus
+    })
+}
+
+fn square(m: &Matrix, modulus: u64) -> Matrix {
+    let mut columns = [[0; 3]; 3];
+    for (j, column) in columns.iter_mut().enumerate() {
+        *column = product(m, &[m[0][j], m[1][j], m[2][j]], modulus);
+    }
+    [0, 1, 2].map(|i| [columns[0][i], columns[1][i], columns[2][i]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_start_where_ns3_starts_them() {
+        // First outputs printed by ns-3 (seed 1, run 1, and runs 2 and 3 of stream 0).
+        for (stream, run, want) in [
+            (0, 1, 0.816_532_044_168_250_98),
+            (1, 1, 0.835_150_073_680_844_04),
+            (416, 1, 0.340_433_692_981_071_84),
+            (417, 1, 0.104_639_355_737_014_22),
+            (10_082, 1, 0.452_640_480_629_452_56),
+            (0, 2, 0.683_541_497_023_923_19),
+            (0, 3, 0.775_416_570_782_346_38),
+        ] {
+            assert_eq!(Streams::new(stream, run).draw(), want, "stream {stream} run {run}");
+        }
+    }
+
+    #[test]
+    fn skipping_and_drawing_use_up_one_stream_each() {
+        let mut streams = Streams::new(400, 1);
+        for k in 400..1000 {
+            if k % 3 == 0 {
+                streams.skip();
+            } else {
+                assert_eq!(streams.draw(), Streams::new(k, 1).draw(), "stream {k}");
+            }
+        }
+    }
+}

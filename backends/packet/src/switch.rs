@@ -1,0 +1,203 @@
+//! Switches: forwarding, the shared buffer with dynamic thresholds and headroom, PFC and ECN marking.
+//!
+//! Queue 0 (PFC frames, and ACKs if they have priority) is neither accounted nor paused and goes first. Queue 3 is accounted
+//! by input channel (`ingress`) and output port (`egress`). With pool I, headroom h per input, and all α = 1:
+//!
+//! ```text
+//! threshold = max(0, I − (total − headroom in use))      an arrival above it goes to headroom, and the input is paused
+//! resume when the input uses no headroom and (ingress < 1248 or ingress + 2496 ≤ threshold)
+//! ```
+//!
+//! Source: the "sonic" buffer model of the ns-3 datacenter line, as the m4 ground truth configures it.
+//! Left out: a path that leaves a switch by the link it came by (refused by the backend's `check`).
+
+use crate::congestion::Control;
+use crate::network::PacketNetwork;
+use crate::packet::{Kind, MARKED, NONE, Packet};
+use crate::physics::PFC_BYTES;
+use crate::port::{Ingress, Switch};
+use crate::probe::{PfcEvent, Probe};
+use crate::queue::EventQueue;
+use mixlab_contract::{ChannelId, FlowIndex};
+
+/// An input below this many bytes is resumed whatever the threshold.
+const RESUME_FLOOR: u64 = 1248;
+/// Otherwise it must be this many bytes below the threshold.
+const RESUME_OFFSET: u64 = 2496;
+/// α of an egress queue: so large that only the buffer itself limits it.
+const EGRESS_ALPHA: u64 = 10_000;
+
+impl Switch {
+    #[inline]
+    fn threshold(&self) -> u64 {
+        self.pool.saturating_sub(self.total - self.headroom_total)
+    }
+
+    #[inline]
+    fn admits(&self, input: &Ingress, egress: u64, size: u64) -> bool {
+        let headroom_full = input.headroom_used > 0
+            && (size + input.headroom_used > input.headroom || size + self.headroom_total > self.headroom_limit);
+        let ingress_full = size + self.total > (self.pool + self.headroom_limit).min(self.buffer);
+        let egress_limit = EGRESS_ALPHA.saturating_mul(self.buffer.saturating_sub(self.egress_total));
+        !(headroom_full || ingress_full || size + egress > egress_limit || size + self.egress_total > self.buffer)
+    }
+
+    /// Takes a packet in: to headroom if its input is above the threshold or uses headroom already.
+    #[inline]
+    fn accept(&mut self, input: &mut Ingress, egress: &mut u64, size: u64) {
+        input.bytes += size;
+        self.total += size;
+        if input.headroom_used > 0 || input.bytes > self.threshold() {
+            input.headroom_used += size;
+            self.headroom_total += size;
+        }
+        *egress += size;
+        self.egress_total += size;
+    }
+
+    #[inline]
+    fn release(&mut self, input: &mut Ingress, egress: &mut u64, size: u64) {
+        input.bytes -= size;
+        self.total -= size;
+        let freed = input.headroom_used.min(size);
+        input.headroom_used -= freed;
+        self.headroom_total -= freed;
+        *egress -= size;
+        self.egress_total -= size;
+    }
+
+    #[inline]
+    fn may_resume(&self, input: &Ingress) -> bool {
+        input.headroom_used == 0 && (input.bytes < RESUME_FLOOR || input.bytes + RESUME_OFFSET <= self.threshold())
+    }
+}
+
+impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
+    /// A packet arrives at the switch at the head of `channel`: admission, PFC, queueing.
+    #[inline]
+    pub(crate) fn forward(&mut self, channel: u32, packet: u32) {
+        let p = &mut self.slab.packets[packet as usize];
+        p.hop += 1;
+        p.entered = channel;
+        let size = u64::from(p.size);
+        let high = self.physics.ack_high && p.kind != Kind::Data;
+        let out = self.routes[p.hop as usize];
+        if high {
+            let port = &mut self.ports[out as usize];
+            port.high.push(&mut self.slab.packets, packet);
+            port.queued += size;
+            return self.kick_switch(out);
+        }
+        let switch = &mut self.switches[self.ports[channel as usize].head as usize];
+        let input = &mut self.ingress[channel as usize];
+        let port = &mut self.ports[out as usize];
+        if !switch.admits(input, port.egress, size) {
+            self.counters.drops += 1;
+            let (flow, sequence) = (FlowIndex(p.flow), p.sequence);
+            self.probe.drop(self.now, ChannelId(channel), ChannelId(out), flow, sequence);
+            return self.slab.remove(packet);
+        }
+        switch.accept(input, &mut port.egress, size);
+        if input.headroom_used > 0 && !input.pausing {
+            input.pausing = true;
+            self.counters.pauses += 1;
+            self.send_pfc(channel, Kind::Pause);
+        }
+        let port = &mut self.ports[out as usize];
+        port.low.push(&mut self.slab.packets, packet);
+        port.queued += size;
+        self.kick_switch(out);
+    }
+
+    /// Makes a PFC frame for the device at the tail of `channel` and queues it on the way back.
+    fn send_pfc(&mut self, channel: u32, kind: Kind) {
+        let back = ChannelId(channel).reverse();
+        let event = if kind == Kind::Pause { PfcEvent::PauseSent } else { PfcEvent::ResumeSent };
+        self.probe.pfc(self.now, back, event);
+        self.streams.skip(); // ns-3 draws the frame's IP id from a new stream
+        let frame =
+            Packet { stamp: 0, next: NONE, flow: 0, sequence: 0, hop: 0, entered: 0, size: PFC_BYTES, kind, flags: 0 };
+        let frame = self.slab.add(frame);
+        let port = &mut self.ports[back.index()];
+        port.high.push(&mut self.slab.packets, frame);
+        port.queued += u64::from(PFC_BYTES);
+        self.kick_switch(back.0);
+    }
+
+    /// A switch port looks for something to send.
+    #[inline]
+    pub(crate) fn kick_switch(&mut self, channel: u32) {
+        if self.transmitting(channel) {
+            return;
+        }
+        let port = &mut self.ports[channel as usize];
+        if let Some(packet) = port.high.pop(&self.slab.packets) {
+            port.queued -= u64::from(self.slab.packets[packet as usize].size);
+            let more = port.has_work();
+            self.transmit(channel, packet, more);
+        } else if !port.paused
+            && let Some(packet) = port.low.pop(&self.slab.packets)
+        {
+            self.send_accounted(channel, packet);
+        }
+    }
+
+    /// Takes a packet of queue 3 out of the buffer, marks it, lets its input resume, stamps it and sends it.
+    #[inline]
+    fn send_accounted(&mut self, channel: u32, packet: u32) {
+        let port = &mut self.ports[channel as usize];
+        let p = &self.slab.packets[packet as usize];
+        let (size, entered, data) = (u64::from(p.size), p.entered, p.kind == Kind::Data);
+        port.queued -= size;
+        let switch = &mut self.switches[port.tail as usize];
+        let input = &mut self.ingress[entered as usize];
+        switch.release(input, &mut port.egress, size);
+        let resume = input.pausing && switch.may_resume(input);
+        if self.physics.ecn {
+            self.mark(channel, packet);
+        }
+        if resume {
+            self.ingress[entered as usize].pausing = false;
+            self.send_pfc(entered, Kind::Resume);
+        }
+        let port = &self.ports[channel as usize];
+        if data && let Control::Hpcc(hpcc) = &self.control {
+            hpcc.stamp(&mut self.slab.telemetry[packet as usize], self.now, port.rate_code, port.sent, port.queued);
+        }
+        let more = port.has_work();
+        self.transmit(channel, packet, more);
+    }
+
+    /// ECN: marks by the bytes left in the queue.
+    #[inline]
+    fn mark(&mut self, channel: u32, packet: u32) {
+        let port = &self.ports[channel as usize];
+        let (k_min, k_max, left) = (port.marking.k_min.0, port.marking.k_max.0, port.egress);
+        if left <= k_min {
+            return;
+        }
+        let marked = left > k_max || {
+            let p = port.marking.p_max * (left - k_min) as f64 / (k_max - k_min) as f64;
+            self.streams.draw() < p
+        };
+        if marked {
+            self.slab.packets[packet as usize].flags |= MARKED;
+            self.counters.marks += 1;
+        }
+    }
+
+    /// A PFC frame arrives at the device at the head of `channel`.
+    pub(crate) fn receive_pfc(&mut self, channel: u32, packet: u32, pause: bool) {
+        self.slab.remove(packet);
+        if !self.physics.pfc {
+            return;
+        }
+        let device = ChannelId(channel).reverse();
+        let event = if pause { PfcEvent::PauseReceived } else { PfcEvent::ResumeReceived };
+        self.probe.pfc(self.now, device, event);
+        self.ports[device.index()].paused = pause;
+        if !pause {
+            self.kick(device.0);
+        }
+    }
+}

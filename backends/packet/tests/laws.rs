@@ -1,0 +1,189 @@
+//! The contract's laws and the simulator's own, on random scenarios: mixed link rates, all congestion controls, open and
+//! closed loops.
+
+mod support;
+
+use mixlab_contract::conformance::{
+    Scope, Verdict, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws, output_is_sound_and_repeatable,
+    random_scenario,
+};
+use mixlab_contract::{
+    Backend, Bytes, CongestionControl, FlowIndex, FlowStart, Network, Scenario, Silent, SimDuration, SimTime,
+    Transport, drive,
+};
+use mixlab_packet::probe::{Probe, Transmission};
+use mixlab_packet::queue::{EventQueue, PlainHeap, Wheel};
+use mixlab_packet::{Kind, PacketBackend, PacketNetwork};
+use std::collections::HashMap;
+use support::logs::Logs;
+
+const SEEDS: std::ops::Range<u64> = 0..120;
+
+fn check(seed: u64, verdict: Verdict) {
+    verdict.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+}
+
+/// The scenario with another transport.
+fn with_transport(scenario: Scenario, change: impl FnOnce(&mut Transport)) -> Scenario {
+    let mut parts = scenario.into_parts();
+    change(&mut parts.transport);
+    Scenario::new(parts).expect("still valid")
+}
+
+/// A random scenario, with PFC off, ECN off, no window or a small buffer in some.
+fn varied(seed: u64) -> Scenario {
+    with_transport(random_scenario(seed, Scope::default()), |t| {
+        t.pfc = seed % 3 != 0;
+        t.ecn = seed % 11 != 0;
+        t.rate_bound = seed % 13 != 0;
+        if seed % 5 == 0 {
+            t.window = None;
+        }
+        if seed % 2 == 0 {
+            t.buffer = Bytes(40 * 1024);
+        }
+        if let CongestionControl::Hpcc { per_hop_rate, additive_stages, .. } = &mut t.congestion_control {
+            *per_hop_rate = seed % 2 == 0;
+            *additive_stages = 5;
+        }
+    })
+}
+
+#[test]
+fn outputs_are_sound_and_repeatable() {
+    for seed in SEEDS {
+        check(seed, output_is_sound_and_repeatable(&PacketBackend, &random_scenario(seed, Scope::default())));
+        check(seed, output_is_sound_and_repeatable(&PacketBackend, &varied(seed)));
+    }
+}
+
+#[test]
+fn the_network_obeys_the_laws_of_networks() {
+    for seed in SEEDS {
+        check(seed, network_laws(&varied(seed), PacketNetwork::new));
+    }
+}
+
+/// A lone flow may be a few ns above ideal (rounding per packet), and telemetry makes packets longer. HPCC is left out: it
+/// keeps utilisation below η, so it slows a lone flow on purpose.
+#[test]
+fn a_lone_flow_is_ideal() {
+    for seed in SEEDS {
+        let scenario = random_scenario(seed, Scope::default());
+        let t = scenario.transport();
+        if matches!(t.congestion_control, CongestionControl::Hpcc { .. }) {
+            continue;
+        }
+        let first = FlowIndex(0);
+        let size = scenario.flow(first).size.min(t.window.expect("random scenarios have windows"));
+        let packets = t.packets(size) + scenario.path(first).len() as u64;
+        let telemetry_ns = t.congestion_control.telemetry_bytes(); // 1 byte takes 0.8 ns at 10 Gb/s
+        let slack = SimDuration::from_ns(2 + packets * telemetry_ns);
+        check(seed, lone_flow_is_ideal(&PacketBackend, &scenario, slack));
+    }
+}
+
+/// DCQCN is left out: its marking draws come from one sequence for the whole network, as in ns-3.
+#[test]
+fn disjoint_parts_are_independent_unless_they_share_random_streams() {
+    for seed in SEEDS {
+        let scenario = random_scenario(seed, Scope::default());
+        if !matches!(scenario.transport().congestion_control, CongestionControl::Dcqcn { .. }) {
+            check(seed, disjoint_parts_do_not_interact(&PacketBackend, &scenario));
+        }
+    }
+}
+
+/// Every transmission, ACK, drop and PFC event under the fast queue is the same under the plain one.
+#[test]
+fn the_wheel_and_the_plain_heap_give_the_same_trace() {
+    fn logs<Q: EventQueue>(scenario: &Scenario) -> (String, String) {
+        let mut network = PacketNetwork::<Q, _>::observed(scenario, Logs::new(scenario, usize::MAX));
+        drive(&mut network, scenario, &Silent).expect("not cancelled");
+        let logs = network.probe();
+        (logs.trace.clone(), logs.pfc.clone())
+    }
+    for seed in SEEDS {
+        let scenario = varied(seed);
+        let (fast, slow) = (logs::<Wheel>(&scenario), logs::<PlainHeap>(&scenario));
+        assert!(fast == slow, "seed {seed}: the traces differ");
+    }
+}
+
+/// Bytes in switches are the same by input, by output and by switch at any time; in the end nothing is left.
+#[test]
+fn bytes_are_conserved() {
+    for seed in SEEDS {
+        let scenario = varied(seed);
+        let mut network = PacketNetwork::new(&scenario);
+        for flow in scenario.indices() {
+            network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
+        }
+        for step in 0..100 {
+            let until = SimTime::from_ns(1_000_000_000 + step * 10_007);
+            while network.next_event(until).is_some() {}
+            let [input, output, total] = network.buffered_bytes();
+            assert!(input == output && output == total, "seed {seed}: {input} {output} {total} bytes");
+        }
+        while network.next_event(scenario.horizon()).is_some() {}
+        assert_eq!(network.buffered_bytes(), [0; 3], "seed {seed}");
+        assert_eq!(network.packets_inside(), 0, "seed {seed}");
+    }
+}
+
+/// With PFC, and headroom that covers every link, nothing is dropped and everything arrives.
+#[test]
+fn pfc_with_headroom_drops_nothing() {
+    for seed in SEEDS {
+        let scope = Scope { mixed_links: false, ..Scope::default() };
+        let scenario = with_transport(random_scenario(seed, scope), |t| {
+            t.buffer = Bytes(300 * 1024);
+            if seed % 2 == 0 {
+                t.window = None;
+            }
+        });
+        let output = PacketBackend.run(&scenario, &Silent).expect("a supported scenario");
+        assert_eq!(output.counters.drops, 0, "seed {seed}");
+        assert!(output.outcomes.iter().all(|o| o.fct().is_some()), "seed {seed}: a flow is unfinished");
+    }
+}
+
+/// Data of a flow crosses each channel in order of sequence numbers if nothing is lost.
+#[derive(Default)]
+struct InOrder {
+    next: HashMap<(u32, FlowIndex), u32>,
+    overtaken: u64,
+}
+
+impl Probe for InOrder {
+    fn transmit(&mut self, t: &Transmission) {
+        if t.kind == Kind::Data {
+            let next = self.next.entry((t.channel.0, t.flow)).or_default();
+            self.overtaken += u64::from(t.sequence < *next);
+            *next = t.sequence + 1;
+        }
+    }
+}
+
+#[test]
+fn packets_of_a_flow_stay_in_order() {
+    for seed in SEEDS {
+        let scenario = random_scenario(seed, Scope { mixed_links: false, ..Scope::default() });
+        let mut network = PacketNetwork::<Wheel, _>::observed(&scenario, InOrder::default());
+        drive(&mut network, &scenario, &Silent).expect("not cancelled");
+        if network.counters().drops == 0 {
+            assert_eq!(network.probe().overtaken, 0, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn what_ns3_would_not_do_the_same_way_is_refused() {
+    let refused = |change: fn(&mut Transport)| {
+        let scenario = with_transport(random_scenario(1, Scope::default()), change);
+        PacketBackend.check(&scenario).expect_err("unsupported").feature
+    };
+    assert!(refused(|t| t.marking.clear()).contains("marking thresholds"));
+    assert!(refused(|t| t.payload = Bytes(65_500)).contains("packet of"));
+    assert!(PacketBackend.check(&random_scenario(1, Scope::default())).is_ok());
+}
