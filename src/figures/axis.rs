@@ -45,7 +45,7 @@ impl Axis {
         Self::linear(0.0, (top / step).ceil() * step)
     }
 
-    /// Logarithmic with round ends (1, 2 or 5 × 10ᵏ) that cover the positive `values`.
+    /// Logarithmic with round ends that cover the positive `values`.
     pub fn around(values: &[f64]) -> Self {
         let positive = || values.iter().copied().filter(|v| v.is_finite() && *v > 0.0);
         let (low, high) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
@@ -72,12 +72,15 @@ impl Axis {
         best.cloned().unwrap_or_default()
     }
 
-    /// Values of the fine grid between ticks (logarithmic axes of a decade or more; else none).
+    /// Values of the fine grid between ticks: on logarithmic axes of a decade or more, else none.
     pub fn fine(&self) -> Vec<f64> {
-        if self.scale == Scale::Linear || self.high / self.low < 8.0 || self.high / self.low > 1e6 {
-            return Vec::new();
+        match self.scale {
+            Scale::Log if self.high / self.low > 1e5 => self.mantissas(&[1.0], 1),
+            Scale::Log if self.high / self.low >= 8.0 => {
+                self.mantissas(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1)
+            }
+            _ => Vec::new(),
         }
-        self.mantissas(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1)
     }
 
     fn choices(&self) -> Vec<Vec<f64>> {
@@ -128,10 +131,10 @@ pub fn round_down(value: f64) -> f64 {
     all.filter(|v| *v <= value).fold(f64::MIN_POSITIVE, f64::max)
 }
 
-/// The smallest of 1, 2, 5 × 10ᵏ that is not below `value` (> 0).
+/// The smallest of 1, 1.5, 2, 3, 5, 7 × 10ᵏ that is not below `value` (> 0).
 pub fn round_up(value: f64) -> f64 {
     let decade = value.log10().floor() as i32;
-    let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 2.0, 5.0].map(|m| scaled(m, d)));
+    let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 1.5, 2.0, 3.0, 5.0, 7.0].map(|m| scaled(m, d)));
     all.filter(|v| *v >= value).fold(f64::MAX, f64::min)
 }
 

@@ -84,7 +84,7 @@ impl Scope {
 
     /// Sentences for the caption: the scenarios, what is left out, what never ran.
     pub fn sentences(&self) -> String {
-        let mut text = format!("{} ({}).", counted(self.scenarios.len(), "scenario"), self.about);
+        let mut text = format!("Over {} ({}).", counted(self.scenarios.len(), "scenario"), self.about);
         let lost = self.incomplete;
         if !self.left_out.is_empty() {
             let runs: Vec<String> = self.left_out.iter().map(Missing::to_string).collect();

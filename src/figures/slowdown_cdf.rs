@@ -111,7 +111,7 @@ impl Figure for SlowdownCdf {
             whole.heading(canvas, name, &format!("n = {}", thousands(flows)))?;
             if i == 0 {
                 whole.y_label(canvas, "share of flows", 33.0)?;
-                tail.y_label(canvas, "tail", 33.0)?;
+                tail.y_label(canvas, "slowest 10 %", 33.0)?;
             }
             curves(table, canvas, &looks, name, &[whole, tail])?;
         }
