@@ -241,6 +241,9 @@ fn degenerate_data_are_drawn_or_refused_but_never_panic() {
         ("not a time", vec![1.0, 2.0, 3.0], f64::NAN),
         ("faster than possible, or never", vec![0.2, 0.0, f64::INFINITY, 1e9], 1e-9),
         ("no flows", vec![], 1.0),
+        ("the largest and the smallest number", vec![f64::MAX, f64::MIN_POSITIVE, 1.0], f64::MAX),
+        ("negative", vec![-1.0, 2.0], -1.0),
+        ("a tiny time", vec![1e-300, 1e300], 5e-324),
     ];
     for (case, slowdown, cpu) in cases {
         let sizes = vec![1_000; slowdown.len()];
@@ -262,8 +265,20 @@ fn a_million_flows_draw_and_stay_under_a_megabyte() {
     let out = tempfile::tempdir().expect("a temporary directory");
     let written = figures::write(named("slowdown-cdf"), &dataset, &against("packet"), out.path()).expect("it draws");
     let bytes = std::fs::metadata(&written.svg).expect("written").len();
+    println!("{bytes} bytes of SVG");
     assert!(bytes < 1_000_000, "{bytes} bytes of SVG");
     assert!(written.caption.contains("1 scenario "), "{}", written.caption);
+}
+
+#[test]
+fn a_failed_write_leaves_no_temporary_files() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir(out.path().join("runtime.csv")).expect("a directory in the way");
+    let dataset = plausible(2, 10, &["packet", "flowsim"]);
+    let error = figures::write(named("runtime"), &dataset, &against("packet"), out.path()).expect_err("in the way");
+    assert!(matches!(error, FigureError::Write { .. }) && !error.is_missing_data(), "{error}");
+    let names = std::fs::read_dir(out.path()).expect("the directory").map(|e| e.expect("an entry").file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
 }
 
 fn keep(dataset: &Dataset, request: &Request, dir: &Path) {

@@ -48,7 +48,6 @@ const PURPLE: RGBColor = RGBColor(204, 121, 167);
 const WINE: RGBColor = RGBColor(136, 34, 85);
 const OLIVE: RGBColor = RGBColor(153, 153, 51);
 const INDIGO: RGBColor = RGBColor(51, 34, 136);
-const TEAL: RGBColor = RGBColor(68, 170, 153);
 const ROSE: RGBColor = RGBColor(204, 102, 119);
 
 const SOLID: &[f64] = &[];
@@ -106,17 +105,15 @@ const KNOWN: [(&str, Look); 11] = [
 ];
 
 /// Looks for all others, in colours that no known backend has.
-const SPARE: [Look; 12] = [
+const SPARE: [Look; 10] = [
     look(WINE, DASH_DOT, Mark::Triangle),
     look(OLIVE, DASHED, Mark::Square),
     look(INDIGO, DASHED, Mark::Circle),
-    look(TEAL, LONG, Mark::Diamond),
     look(ROSE, DASHED, Mark::Wedge),
     look(GREY, LONG, Mark::Triangle),
     look(WINE, DOTTED, Mark::Circle),
     look(OLIVE, DASH_DOT, Mark::Diamond),
     look(INDIGO, DOTTED, Mark::Square),
-    look(TEAL, DOTTED, Mark::Wedge),
     look(ROSE, DASH_DOT, Mark::Square),
     look(GREY, DOTTED, Mark::Circle),
 ];
