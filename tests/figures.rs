@@ -78,7 +78,9 @@ fn plausible(scenarios: u64, flows: usize, backends: &[&str]) -> Dataset {
                 "packet" => (1.0, 0.0, 4.0),
                 "flowsim" => (0.75, 0.25, 0.02),
                 "flowsim-window" => (0.95, 0.08, 0.03),
-                "m4" => (0.97, 0.15, 1.5),
+                "m4" => (1.06, 0.15, 1.5),
+                "pmn" => (1.25, 0.4, 0.3),
+                "my-own-simulator-with-a-long-name" => (0.85, 0.3, 8.0),
                 _ => (0.0, 0.0, 2e-5),
             };
             let bias = bias * (1.0 + 0.1 * (stream.unit() - 0.5));
@@ -182,7 +184,7 @@ fn a_scenario_without_one_of_the_runs_is_left_out_for_all_and_the_caption_says_s
         let table = figure.data(&dataset, &against("packet")).expect("three scenarios are complete");
         assert_eq!(table.scope.scenarios, [0, 1, 3], "{}", figure.name());
         let caption = figure.caption(&table);
-        for part in ["3 scenarios", "1 of 4 scenarios", "m4 in mix 2 (timed out after 60 s)", "pmn", "not built"] {
+        for part in ["Over 3 scenarios", "1 of 4 scenarios", "m4 in mix 2 (timed out after 60 s)", "pmn", "not built"] {
             assert!(caption.contains(part), "{}: {part:?} in {caption:?}", figure.name());
         }
     }
@@ -239,6 +241,9 @@ fn degenerate_data_are_drawn_or_refused_but_never_panic() {
         ("not a time", vec![1.0, 2.0, 3.0], f64::NAN),
         ("faster than possible, or never", vec![0.2, 0.0, f64::INFINITY, 1e9], 1e-9),
         ("no flows", vec![], 1.0),
+        ("the largest and the smallest number", vec![f64::MAX, f64::MIN_POSITIVE, 1.0], f64::MAX),
+        ("negative", vec![-1.0, 2.0], -1.0),
+        ("a tiny time", vec![1e-300, 1e300], 5e-324),
     ];
     for (case, slowdown, cpu) in cases {
         let sizes = vec![1_000; slowdown.len()];
@@ -260,8 +265,20 @@ fn a_million_flows_draw_and_stay_under_a_megabyte() {
     let out = tempfile::tempdir().expect("a temporary directory");
     let written = figures::write(named("slowdown-cdf"), &dataset, &against("packet"), out.path()).expect("it draws");
     let bytes = std::fs::metadata(&written.svg).expect("written").len();
+    println!("{bytes} bytes of SVG");
     assert!(bytes < 1_000_000, "{bytes} bytes of SVG");
     assert!(written.caption.contains("1 scenario "), "{}", written.caption);
+}
+
+#[test]
+fn a_failed_write_leaves_no_temporary_files() {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir(out.path().join("runtime.csv")).expect("a directory in the way");
+    let dataset = plausible(2, 10, &["packet", "flowsim"]);
+    let error = figures::write(named("runtime"), &dataset, &against("packet"), out.path()).expect_err("in the way");
+    assert!(matches!(error, FigureError::Write { .. }) && !error.is_missing_data(), "{error}");
+    let names = std::fs::read_dir(out.path()).expect("the directory").map(|e| e.expect("an entry").file_name());
+    assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
 }
 
 fn keep(dataset: &Dataset, request: &Request, dir: &Path) {

@@ -3,6 +3,10 @@
 //! Ticks are chosen by trying from dense to sparse until the labels fit: steps of 1, 2, 5 × 10ᵏ on linear axes and on
 //! logarithmic axes of less than a decade; otherwise 1-2-5, 1-3, decades, every second decade and so on.
 
+/// Axes end here at the latest: far from the limits of floating point, and far beyond anything measured.
+const LARGEST: f64 = 1e30;
+const SMALLEST: f64 = 1e-30;
+
 /// How values are spread along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
@@ -37,15 +41,15 @@ impl Axis {
 
     /// Linear from 0 to a round number that covers `values`.
     pub fn from_zero(values: &[f64]) -> Self {
-        let top = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
-        if top <= 0.0 {
+        let top = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max).min(LARGEST);
+        if top < SMALLEST {
             return Self::linear(0.0, 1.0);
         }
         let step = steps(0.0, top).into_iter().find(|step| top / step <= 6.0).unwrap_or(top);
         Self::linear(0.0, (top / step).ceil() * step)
     }
 
-    /// Logarithmic with round ends (1, 2 or 5 × 10ᵏ) that cover the positive `values`.
+    /// Logarithmic with round ends that cover the positive `values`.
     pub fn around(values: &[f64]) -> Self {
         let positive = || values.iter().copied().filter(|v| v.is_finite() && *v > 0.0);
         let (low, high) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
@@ -67,17 +71,20 @@ impl Axis {
     /// Tick values: the densest round choice for which `fits`.
     pub fn ticks(&self, fits: impl Fn(&[f64]) -> bool) -> Vec<f64> {
         let choices = self.choices();
-        let enough = choices.iter().filter(|ticks| ticks.len() >= 2);
-        let best = enough.clone().find(|ticks| fits(ticks)).or_else(|| enough.last()).or(choices.last());
+        let mut enough = choices.iter().filter(|ticks| ticks.len() >= 2);
+        let best = enough.clone().find(|ticks| fits(ticks)).or_else(|| enough.next_back()).or(choices.last());
         best.cloned().unwrap_or_default()
     }
 
-    /// Values of the fine grid between ticks (logarithmic axes of a decade or more; else none).
+    /// Values of the fine grid between ticks: on logarithmic axes of a decade or more, else none.
     pub fn fine(&self) -> Vec<f64> {
-        if self.scale == Scale::Linear || self.high / self.low < 8.0 || self.high / self.low > 1e6 {
-            return Vec::new();
+        match self.scale {
+            Scale::Log if self.high / self.low > 1e5 => self.mantissas(&[1.0], 1),
+            Scale::Log if self.high / self.low >= 8.0 => {
+                self.mantissas(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1)
+            }
+            _ => Vec::new(),
         }
-        self.mantissas(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1)
     }
 
     fn choices(&self) -> Vec<Vec<f64>> {
@@ -121,17 +128,19 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.10e}").parse().expect("a formatted number parses")
 }
 
-/// The largest of 1, 2, 5 × 10ᵏ that is not above `value` (> 0).
+/// The largest of 1, 2, 5 × 10ᵏ that is not above `value` (> 0; within 10⁻³⁰ to 10³⁰).
 pub fn round_down(value: f64) -> f64 {
+    let value = value.clamp(SMALLEST, LARGEST);
     let decade = value.log10().floor() as i32;
     let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 2.0, 5.0].map(|m| scaled(m, d)));
     all.filter(|v| *v <= value).fold(f64::MIN_POSITIVE, f64::max)
 }
 
-/// The smallest of 1, 2, 5 × 10ᵏ that is not below `value` (> 0).
+/// The smallest of 1, 1.5, 2, 3, 5, 7 × 10ᵏ that is not below `value` (> 0; within 10⁻³⁰ to 10³⁰).
 pub fn round_up(value: f64) -> f64 {
+    let value = value.clamp(SMALLEST, LARGEST);
     let decade = value.log10().floor() as i32;
-    let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 2.0, 5.0].map(|m| scaled(m, d)));
+    let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 1.5, 2.0, 3.0, 5.0, 7.0].map(|m| scaled(m, d)));
     all.filter(|v| *v >= value).fold(f64::MAX, f64::min)
 }
 
@@ -200,7 +209,7 @@ mod tests {
 
     #[test]
     fn ends_are_round_and_cover_the_values() {
-        assert_eq!((round_down(0.3), round_up(0.3)), (0.2, 0.5));
+        assert_eq!((round_down(0.3), round_up(0.31)), (0.2, 0.5));
         assert_eq!((round_down(5.0), round_up(5.0)), (5.0, 5.0));
         let axis = Axis::around(&[0.0, 0.3, 70.0]);
         assert_eq!((axis.low, axis.high), (0.2, 100.0));

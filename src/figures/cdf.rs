@@ -20,7 +20,7 @@ pub fn staircase(sorted: &[f64], n: usize) -> Vec<(f64, f64)> {
 }
 
 /// Drops the corners of a rising polyline that cannot be told apart at `tolerance`, in the units of `place`, which
-/// says where a corner is drawn (rising in both coordinates). The first and the last corner stay. Cost: linear.
+/// says where a corner is drawn (each coordinate only rises or only falls). The first and the last corner stay. Cost: linear.
 pub fn thinned(corners: &[(f64, f64)], place: impl Fn((f64, f64)) -> (f64, f64), tolerance: f64) -> Vec<(f64, f64)> {
     let Some((&first, rest)) = corners.split_first() else { return Vec::new() };
     let mut kept = vec![first];
@@ -28,7 +28,8 @@ pub fn thinned(corners: &[(f64, f64)], place: impl Fn((f64, f64)) -> (f64, f64),
     let mut previous = first;
     for &corner in rest {
         let at = place(corner);
-        if at.0 - from.0 > tolerance && at.1 - from.1 > tolerance && kept.last() != Some(&previous) {
+        let thick = (at.0 - from.0).abs() > tolerance && (at.1 - from.1).abs() > tolerance;
+        if thick && kept.last() != Some(&previous) {
             kept.push(previous);
             from = place(previous);
         }
@@ -59,6 +60,8 @@ mod tests {
         let values: Vec<f64> = (0..100_000).map(|i| 1.0 + f64::from(i) * 1e-4).collect();
         let thin = thinned(&staircase(&values, values.len()), |p| (p.0, p.1 * 10.0), 0.1);
         assert!(thin.len() <= 202, "{}", thin.len());
+        let downwards = thinned(&staircase(&values, values.len()), |p| (p.0, -p.1 * 10.0), 0.1);
+        assert_eq!(downwards, thin);
     }
 
     /// Height range of a polyline at `x`, both ends of a vertical stretch.

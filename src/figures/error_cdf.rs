@@ -21,9 +21,9 @@ const NAME: &str = "error-cdf";
 const NEEDS: Needs = Needs { baseline: true, backends: 2 };
 /// Statistic in the table and its title.
 const STATISTICS: [(&str, &str); 3] = [
-    ("mean_error_percent", "mean error of a flow"),
-    ("p90_error_percent", "p90 error of a flow"),
-    ("p99_slowdown_error_percent", "error of the p99 slowdown"),
+    ("mean_error_percent", "mean per-flow error"),
+    ("p90_error_percent", "p90 per-flow error"),
+    ("p99_slowdown_error_percent", "p99 slowdown error"),
 ];
 /// Errors further apart than this are drawn on logarithmic axes.
 const WIDE: f64 = 50.0;

@@ -115,8 +115,8 @@ impl Panel {
         canvas.curve(&points, look, width, self.frame)
     }
 
-    /// Marks at value pairs inside the frame.
-    pub fn marks(&self, canvas: &Canvas, values: &[(f64, f64)], look: &Look) -> DrawResult {
+    /// Marks of "radius" `radius` at value pairs inside the frame.
+    pub fn marks(&self, canvas: &Canvas, values: &[(f64, f64)], look: &Look, radius: f64) -> DrawResult {
         let room = 1e-6;
         let inside = |p: &Point| {
             let (x, y) = (
@@ -126,6 +126,6 @@ impl Panel {
             x.contains(&p.0) && y.contains(&p.1)
         };
         let mut points = values.iter().map(|v| self.place(*v)).filter(inside);
-        points.try_for_each(|at| canvas.mark(at, look.mark, look.color, style::MARK))
+        points.try_for_each(|at| canvas.mark(at, look.mark, look.color, radius))
     }
 }

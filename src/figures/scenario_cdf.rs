@@ -45,7 +45,9 @@ const GAP: f64 = 26.0;
 const PANEL_HEIGHT: f64 = 108.0;
 const LEGEND_LINE: f64 = 12.5;
 /// Above this many scenarios only every k-th is marked.
-const MARKED: usize = 60;
+const MARKED: usize = 80;
+/// From here on marks are small.
+const CROWD: usize = 20;
 
 /// Short form of a scenario's digest for tables.
 pub fn short(digest: &str) -> String {
@@ -74,7 +76,8 @@ pub fn push(table: &mut Table, statistic: &str, backend: &str, mut values: Vec<V
 
 /// Size of the drawing.
 pub fn size(table: &Table) -> Size {
-    let legend = 12.0 + LEGEND_LINE * (table.scope.backends.len() + 1) as f64;
+    let entries = table.distinct("backend").len();
+    let legend = 17.0 + LEGEND_LINE * entries as f64;
     Size { width: style::DOUBLE_COLUMN, height: 4.0 + ABOVE + PANEL_HEIGHT + BELOW + legend }
 }
 
@@ -131,7 +134,8 @@ fn staircase(
         values.iter().enumerate().map(|(i, v)| (*v, (i + 1) as f64 / values.len() as f64)).collect();
     let every = values.len().div_ceil(MARKED).max(1);
     let marked: Vec<(f64, f64)> = tops.into_iter().rev().step_by(every).collect();
-    panel.marks(canvas, &marked, look)
+    let radius = if marked.len() > CROWD { style::SMALL_MARK } else { style::MARK };
+    panel.marks(canvas, &marked, look, radius)
 }
 
 fn legend(table: &Table, canvas: &Canvas, looks: &[Look], distribution: &Distribution, frame: Rect) -> DrawResult {

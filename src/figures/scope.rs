@@ -84,7 +84,7 @@ impl Scope {
 
     /// Sentences for the caption: the scenarios, what is left out, what never ran.
     pub fn sentences(&self) -> String {
-        let mut text = format!("{} ({}).", counted(self.scenarios.len(), "scenario"), self.about);
+        let mut text = format!("Over {} ({}).", counted(self.scenarios.len(), "scenario"), self.about);
         let lost = self.incomplete;
         if !self.left_out.is_empty() {
             let runs: Vec<String> = self.left_out.iter().map(Missing::to_string).collect();
@@ -176,7 +176,7 @@ pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -111,7 +111,7 @@ impl Figure for SlowdownCdf {
             whole.heading(canvas, name, &format!("n = {}", thousands(flows)))?;
             if i == 0 {
                 whole.y_label(canvas, "share of flows", 33.0)?;
-                tail.y_label(canvas, "tail", 33.0)?;
+                tail.y_label(canvas, "slowest 10 %", 33.0)?;
             }
             curves(table, canvas, &looks, name, &[whole, tail])?;
         }
@@ -239,19 +239,19 @@ fn entries(table: &Table) -> Vec<(String, f64)> {
     table.scope.backends.iter().map(entry).collect()
 }
 
-/// Legend entries in lines that fit the figure; each line is a range of entries.
-fn legend_lines(entries: &[(String, f64)]) -> Vec<std::ops::Range<usize>> {
-    let mut lines = vec![0..0];
-    let mut width = 0.0;
-    for (i, (_, entry)) in entries.iter().enumerate() {
-        width += entry;
-        let last = lines.last_mut().expect("there is always a line");
-        if width > style::DOUBLE_COLUMN - LEFT - RIGHT && last.start < last.end {
-            lines.push(i..i + 1);
-            width = *entry;
-        } else {
-            last.end = i + 1;
+/// Legend entries in lines that fit the figure; each line is a list of entries.
+fn legend_lines(entries: &[(String, f64)]) -> Vec<Vec<usize>> {
+    let mut lines: Vec<Vec<usize>> = Vec::new();
+    let mut room = 0.0;
+    for (i, (_, width)) in entries.iter().enumerate() {
+        match lines.last_mut() {
+            Some(line) if *width <= room => line.push(i),
+            _ => {
+                lines.push(vec![i]);
+                room = style::DOUBLE_COLUMN - LEFT - RIGHT;
+            }
         }
+        room -= width;
     }
     lines
 }
@@ -262,11 +262,11 @@ fn legend_height(table: &Table) -> f64 {
 
 fn legend(table: &Table, canvas: &Canvas, looks: &[Look]) -> DrawResult {
     let entries = entries(table);
-    for (line, range) in legend_lines(&entries).into_iter().enumerate() {
+    for (line, members) in legend_lines(&entries).into_iter().enumerate() {
         let y = 9.0 + line as f64 * LEGEND_LINE;
-        let width: f64 = entries[range.clone()].iter().map(|e| e.1).sum();
+        let width: f64 = members.iter().map(|i| entries[*i].1).sum();
         let mut x = ((LEFT + style::DOUBLE_COLUMN - RIGHT - width) / 2.0 + 8.0).max(8.0);
-        for i in range {
+        for i in members {
             let baseline = table.scope.baseline.as_ref() == Some(&table.scope.backends[i]);
             legend_key(canvas, (x + 10.0, y), &looks[i], baseline, false)?;
             canvas.text(&entries[i].0, (x + 24.0, y), Anchor::Left, style::FONT, style::INK)?;
@@ -283,9 +283,9 @@ mod tests {
     #[test]
     fn legends_break_into_lines_that_fit() {
         let entries: Vec<(String, f64)> = (0..5).map(|i| (i.to_string(), 150.0)).collect();
-        assert_eq!(legend_lines(&entries), [0..2, 2..4, 4..5]);
+        assert_eq!(legend_lines(&entries), [vec![0, 1], vec![2, 3], vec![4]]);
         let wide = [("w".to_string(), 900.0), ("x".to_string(), 10.0)];
-        assert_eq!(legend_lines(&wide), [0..1, 1..2]);
+        assert_eq!(legend_lines(&wide), [[0], [1]]);
     }
 
     #[test]

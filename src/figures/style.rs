@@ -1,7 +1,8 @@
 //! How figures look: sizes for a two-column paper, fonts, greys, and one colour, dash and mark per backend.
 //!
 //! All lengths are points (1/72 in) at final size. Colours are those of Okabe and Ito ("Color Universal Design", 2008),
-//! which people with any common colour blindness tell apart; dash and mark repeat the distinction for print in grey.
+//! which people with any common colour blindness tell apart, and for unknown backends those of Tol's "muted" scheme
+//! ("Colour Schemes", SRON technical note, 2021); dash and mark repeat the distinction for print in grey.
 //! A backend looks the same in every figure: known ids are in a table, unknown ones hash to a look of their own.
 
 use plotters::style::RGBColor;
@@ -18,7 +19,9 @@ pub const CURVE: f64 = 1.1;
 pub const BASELINE_CURVE: f64 = 2.0;
 /// "Radius" of marks.
 pub const MARK: f64 = 2.0;
-/// Curves are thinned to this precision: a third of a printer's dot at 600 dpi times four, an eighth of a line width.
+/// "Radius" of marks where there are many.
+pub const SMALL_MARK: f64 = 1.4;
+/// Curves are thinned to this precision: an eighth of a curve's width, 1.25 dots at 600 dpi.
 pub const PRECISION: f64 = 0.15;
 
 /// Text.
@@ -33,7 +36,8 @@ pub const GRID: RGBColor = RGBColor(217, 217, 217);
 pub const FINE_GRID: RGBColor = RGBColor(240, 240, 240);
 
 const BLACK: RGBColor = RGBColor(0, 0, 0);
-const GREY: RGBColor = RGBColor(110, 110, 110);
+const DARK: RGBColor = RGBColor(64, 64, 64);
+const GREY: RGBColor = RGBColor(130, 130, 130);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
 const SKY: RGBColor = RGBColor(86, 180, 233);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
@@ -41,11 +45,16 @@ const BLUE: RGBColor = RGBColor(0, 114, 178);
 const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);
 
+const WINE: RGBColor = RGBColor(136, 34, 85);
+const OLIVE: RGBColor = RGBColor(153, 153, 51);
+const INDIGO: RGBColor = RGBColor(51, 34, 136);
+const ROSE: RGBColor = RGBColor(204, 102, 119);
+
 const SOLID: &[f64] = &[];
-const DASHED: &[f64] = &[4.0, 1.6];
-const DOTTED: &[f64] = &[1.2, 1.2];
-const DASH_DOT: &[f64] = &[5.0, 1.5, 1.2, 1.5];
-const LONG: &[f64] = &[8.0, 2.0];
+const DASHED: &[f64] = &[3.5, 2.0];
+const DOTTED: &[f64] = &[1.2, 1.5];
+const DASH_DOT: &[f64] = &[5.0, 1.6, 1.2, 1.6];
+const LONG: &[f64] = &[8.0, 2.5];
 
 /// Shape of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,36 +88,34 @@ const fn look(color: RGBColor, dash: &'static [f64], mark: Mark) -> Look {
     Look { color, dash, mark }
 }
 
-/// Backends with a look of their own, in the order in which they are listed and drawn.
-const KNOWN: [(&str, Look); 12] = [
+/// Backends with a look of their own, in the order in which they are listed and drawn: solid lines first, so that
+/// broken ones show over them where curves coincide.
+const KNOWN: [(&str, Look); 11] = [
     ("ns3", look(BLACK, SOLID, Mark::Circle)),
-    ("packet", look(RGBColor(64, 64, 64), SOLID, Mark::Square)),
-    ("m4", look(VERMILLION, DASHED, Mark::Diamond)),
-    ("mlsys", look(VERMILLION, DOTTED, Mark::Wedge)),
-    ("flowsim-window", look(BLUE, LONG, Mark::Triangle)),
+    ("packet", look(DARK, SOLID, Mark::Square)),
+    ("flowsim-window", look(BLUE, SOLID, Mark::Triangle)),
     ("flowsim", look(SKY, DASH_DOT, Mark::Wedge)),
-    ("m3", look(ORANGE, DASHED, Mark::Square)),
     ("pmn", look(GREEN, SOLID, Mark::Diamond)),
     ("pmn-m", look(GREEN, DASHED, Mark::Triangle)),
     ("pmn-mc", look(GREEN, DOTTED, Mark::Circle)),
-    ("estimate", look(ORANGE, LONG, Mark::Circle)),
+    ("m3", look(ORANGE, LONG, Mark::Square)),
+    ("m4", look(VERMILLION, DASHED, Mark::Diamond)),
+    ("mlsys", look(VERMILLION, DOTTED, Mark::Wedge)),
     ("ideal", look(PURPLE, DOTTED, Mark::Cross)),
 ];
 
-/// Looks that no known backend has.
-const SPARE: [Look; 12] = [
-    look(ORANGE, SOLID, Mark::Triangle),
-    look(PURPLE, SOLID, Mark::Square),
-    look(SKY, SOLID, Mark::Circle),
-    look(BLUE, DOTTED, Mark::Diamond),
-    look(GREY, DASHED, Mark::Wedge),
-    look(PURPLE, DASHED, Mark::Triangle),
-    look(ORANGE, DOTTED, Mark::Wedge),
-    look(SKY, DASHED, Mark::Square),
-    look(GREEN, DASH_DOT, Mark::Wedge),
-    look(BLUE, DASH_DOT, Mark::Square),
-    look(VERMILLION, DASH_DOT, Mark::Circle),
-    look(GREY, DOTTED, Mark::Diamond),
+/// Looks for all others, in colours that no known backend has.
+const SPARE: [Look; 10] = [
+    look(WINE, DASH_DOT, Mark::Triangle),
+    look(OLIVE, DASHED, Mark::Square),
+    look(INDIGO, DASHED, Mark::Circle),
+    look(ROSE, DASHED, Mark::Wedge),
+    look(GREY, LONG, Mark::Triangle),
+    look(WINE, DOTTED, Mark::Circle),
+    look(OLIVE, DASH_DOT, Mark::Diamond),
+    look(INDIGO, DOTTED, Mark::Square),
+    look(ROSE, DASH_DOT, Mark::Square),
+    look(GREY, DOTTED, Mark::Circle),
 ];
 
 /// Place of a backend in lists: known ones in the order of the table, then all others.
@@ -117,17 +124,20 @@ pub fn rank(backend: &str) -> usize {
 }
 
 /// One look per backend, in the order given. An unknown id starts from a hash of its name, so it looks the same in
-/// every figure, and moves on only if another unknown id of this figure has that look already.
+/// every figure, and moves on only if another unknown id of this figure has that colour (or, when colours run out,
+/// that look) already.
 pub fn looks<'b>(backends: impl IntoIterator<Item = &'b String>) -> Vec<Look> {
-    let mut taken = [false; SPARE.len()];
+    let mut taken: Vec<Look> = Vec::new();
     let mut of = |id: &String| {
         if let Some((_, look)) = KNOWN.iter().find(|(known, _)| known == id) {
             return *look;
         }
         let start = (fnv1a(id) % SPARE.len() as u64) as usize;
-        let free = (0..SPARE.len()).map(|step| (start + step) % SPARE.len()).find(|i| !taken[*i]).unwrap_or(start);
-        taken[free] = true;
-        SPARE[free]
+        let order = || SPARE.iter().cycle().skip(start).take(SPARE.len());
+        let new_color = order().find(|look| taken.iter().all(|t| t.color != look.color));
+        let look = *new_color.or_else(|| order().find(|look| !taken.contains(look))).unwrap_or(&SPARE[start]);
+        taken.push(look);
+        look
     };
     backends.into_iter().map(&mut of).collect()
 }
