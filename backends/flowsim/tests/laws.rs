@@ -38,9 +38,6 @@ fn both_backends_obey_every_law_of_the_contract() {
             check(output_is_sound_and_repeatable(&backend, &scenario));
             check(disjoint_parts_do_not_interact(&backend, &scenario));
             check(network_laws(&scenario, |s| FluidNetwork::new(s, backend.rules())));
-            if nasty && backend.rules() == Rules::Window {
-                continue; // its 300 kB windows are longer than the slack allows for; see the isolated-flow law below
-            }
             check(lone_flow_is_ideal(&backend, &scenario, telemetry_slack(backend, &scenario)));
         }
     }
@@ -53,20 +50,21 @@ fn outcomes_agree_with_the_oracle_to_a_billionth_of_the_time() {
         for rules in [Rules::Payload, Rules::Window] {
             let fast = drive(&mut FluidNetwork::new(&scenario, rules), &scenario, &Silent).expect("not cancelled");
             let slow = drive(&mut OracleNetwork::new(&scenario, rules), &scenario, &Silent).expect("not cancelled");
+            // Deliveries are rounded to 1 ps; in a closed loop each passes its rounding on to the flows it releases.
+            let slack = if scenario.application() == Application::Open { 2 } else { 50 };
             for (i, (a, b)) in fast.iter().zip(&slow).enumerate() {
-                assert!(close(a, b), "seed {seed} {rules:?} flow {i}: {a:?}, oracle {b:?}");
+                assert!(close(a, b, slack), "seed {seed} {rules:?} flow {i}: {a:?}, oracle {b:?}");
             }
         }
     }
 }
 
-/// Equal to 1e-9 of the FCT, or to the two picoseconds of rounding (start and end; more only after a chain of releases).
-fn close(a: &FlowOutcome, b: &FlowOutcome) -> bool {
+/// Equal to 1e-9 of the FCT and `slack` picoseconds of rounding.
+fn close(a: &FlowOutcome, b: &FlowOutcome, slack: u64) -> bool {
     match (a, b) {
         (FlowOutcome::Completed { start: s1, fct: f1 }, FlowOutcome::Completed { start: s2, fct: f2 }) => {
-            let chained = s1.ps().abs_diff(s2.ps());
-            let bound = 2 + chained + (f2.ps() as f64 * 1e-9) as u64;
-            chained <= 200 && f1.ps().abs_diff(f2.ps()) <= bound
+            let bound = slack + (f2.ps() as f64 * 1e-9) as u64;
+            s1.ps().abs_diff(s2.ps()) <= bound && f1.ps().abs_diff(f2.ps()) <= bound
         }
         _ => a == b,
     }

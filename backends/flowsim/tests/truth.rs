@@ -77,6 +77,7 @@ fn errors_against_ns3_are_those_an_independent_program_measured() {
         let want: Vec<f64> = numbers.split(' ').map(|n| n.parse().expect("number")).collect();
         for (k, backend) in [FlowsimBackend::plain(), FlowsimBackend::window()].into_iter().enumerate() {
             let got = errors(backend, &truth.join(name));
+            println!("{name} {}: {:.1}/{:.1}/{:.1} %", backend.id(), got[0], got[1], got[2]);
             for (i, got) in got.into_iter().enumerate() {
                 let off = (got - want[3 * k + i]).abs();
                 let id = backend.id();
@@ -87,11 +88,10 @@ fn errors_against_ns3_are_those_an_independent_program_measured() {
         }
         count += f64::from(name.starts_with("train32"));
     }
-    let mean = sums.map(|s| s.map(|v| (10.0 * v / count).round() / 10.0));
-    println!(
-        "train32, mean over scenarios of mean/p90/p99 error: flowsim {:?}, flowsim-window {:?} %",
-        mean[0], mean[1]
-    );
+    for (id, sum) in ["flowsim", "flowsim-window"].into_iter().zip(sums) {
+        let [mean, p90, p99] = sum.map(|v| v / count);
+        println!("mean of the {count} train32 scenarios, {id}: {mean:.1}/{p90:.1}/{p99:.1} %");
+    }
     println!("largest difference from the independent program: {largest:.2} percentage points");
 }
 
