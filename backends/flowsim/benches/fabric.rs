@@ -1,5 +1,5 @@
 //! Speed on a three-tier fabric of 1,024 hosts (4 pods × 4 fabrics × 16 racks × 16 hosts, 10 Gb/s and 1 µs everywhere, so
-//! racks are oversubscribed 4 to 1): random pairs, exponential arrivals and sizes, at rates that keep about 50, 500 and 1,100
+//! racks are oversubscribed 4 to 1): random pairs, exponential arrivals and sizes, at rates that keep about 100, 500 and 1,100
 //! flows active. Prints flows per CPU second, what one event touches, and the ratio to the oracle on a prefix.
 //!
 //! `cargo bench -p mixlab-flowsim --bench fabric`
@@ -115,9 +115,9 @@ fn report(rules: Rules, flows: u64, gap_ns: f64, prefix: u64) {
 }
 
 fn main() {
-    for rules in [Rules::Payload, Rules::Window] {
-        for gap in [1500.0, 1000.0, 600.0, 500.0, 450.0, 400.0] {
-            report(rules, 50_000, gap, 100);
+    for (rules, gaps_ns) in [(Rules::Payload, [1_500.0, 605.0, 447.0]), (Rules::Window, [1_500.0, 640.0, 470.0])] {
+        for gap_ns in gaps_ns {
+            report(rules, 100_000, gap_ns, 2_000);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Between events all rates are constant, so nothing is computed: a flow's progress is brought up to date only when its rate
 //! changes (`remaining −= rate · (now − since)`), and only then does its end move in the heap. The internal clock is a real
-//! number of picoseconds since `origin` (exact to 0.001 ps for the first hour); what is reported is rounded to whole ones.
+//! number of picoseconds since `origin` (finer than 0.001 ps for 8 simulated seconds, than 1 ps for two hours); what is
+//! reported is rounded to whole ones.
 //!
 //! A flow holds its rate until the end of its fluid and is *reported* later, by the latency of its path ([`Terms::lone`]).
 
@@ -112,7 +113,8 @@ impl<'a> FluidNetwork<'a> {
             self.events += 1;
             self.begin(order, t);
         }
-        for i in 0..self.solver.settle().len() {
+        self.solver.settle();
+        for i in 0..self.solver.changed().len() {
             let slot = self.solver.changed()[i];
             self.reschedule(slot, t);
         }

@@ -75,6 +75,14 @@ struct Channel {
     members: Vec<Member>,
 }
 
+impl Channel {
+    /// See [`Gauge::fine_below`].
+    fn fine_below(&self) -> f64 {
+        let quiet = self.level == f64::INFINITY && self.due == f64::INFINITY;
+        if quiet { self.capacity * SURELY_UNSATURATED } else { f64::NEG_INFINITY }
+    }
+}
+
 /// How much work was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
@@ -121,7 +129,7 @@ impl MaxMin {
             members: Vec::new(),
         };
         let channels: Vec<Channel> = capacities.into_iter().map(channel).collect();
-        let gauge = |c: &Channel| Gauge { load: 0.0, fine_below: c.capacity * SURELY_UNSATURATED };
+        let gauge = |c: &Channel| Gauge { load: 0.0, fine_below: c.fine_below() };
         Self {
             gauges: channels.iter().map(gauge).collect(),
             channels,
@@ -138,7 +146,7 @@ impl MaxMin {
     }
 
     /// Adds a flow over `path` that never goes faster than `cap` (bit/s, above 0); its rate is 0 until [`Self::settle`].
-    /// Returns its slot, which is below [`Self::slots`] and reused after [`Self::remove`].
+    /// Returns its slot: the lowest numbers there are, reused after [`Self::remove`].
     pub fn insert(&mut self, path: &[u32], cap: f64) -> u32 {
         if path.len() > self.stride {
             self.widen(path.len());
@@ -165,7 +173,7 @@ impl MaxMin {
         slot
     }
 
-    /// Removes a flow. PRECONDITION: settled since it was inserted or its cap was raised.
+    /// Removes a flow. PRECONDITION: [`Self::settle`] was called since it was inserted and since its cap was raised.
     pub fn remove(&mut self, slot: u32) {
         let Share { rate, hops, .. } = self.shares[slot as usize];
         let base = slot as usize * self.stride;
@@ -179,14 +187,14 @@ impl MaxMin {
             let emptied = c.members.is_empty();
             self.add_load(channel, -rate);
             if emptied {
-                self.gauges[channel as usize].load = 0.0; // drift ends here
+                self.gauges[channel as usize].load = 0.0; // and here
             }
         }
         self.free.push(slot);
     }
 
-    /// Raises a flow's cap (bit/s). PRECONDITION: settled since it was inserted or its cap was raised; not
-    /// below its cap so far.
+    /// Raises a flow's cap (bit/s). PRECONDITION: [`Self::settle`] was called since it was inserted and since its cap was
+    /// raised before; `cap` is not below the cap so far.
     pub fn raise_cap(&mut self, slot: u32, cap: f64) {
         let share = &mut self.shares[slot as usize];
         debug_assert!(cap >= share.cap);
@@ -201,14 +209,9 @@ impl MaxMin {
         self.shares[slot as usize].rate
     }
 
-    /// The slots whose rate the last [`Self::settle`] wrote.
+    /// The slots whose rate the last [`Self::settle`] wrote, each once.
     pub fn changed(&self) -> &[u32] {
         &self.changed
-    }
-
-    /// Slots there are, free ones included.
-    pub fn slots(&self) -> usize {
-        self.shares.len()
     }
 
     /// What was done so far.
@@ -216,8 +219,8 @@ impl MaxMin {
         self.work
     }
 
-    /// Makes all rates max-min fair and returns the slots whose rate was written (each once).
-    pub fn settle(&mut self) -> &[u32] {
+    /// Makes all rates max-min fair. Cost: O(hops) per rate that changes and O(members) per channel looked at.
+    pub fn settle(&mut self) {
         for slot in self.changed.drain(..) {
             self.shares[slot as usize].changed = false;
         }
@@ -234,7 +237,6 @@ impl MaxMin {
         }
         self.work.settles += 1;
         self.work.flows += self.changed.len() as u64;
-        &self.changed
     }
 
     /// Gives a flow that its cap limits (or that is new) the tightest of its channels as bottleneck, if any binds.
@@ -274,7 +276,7 @@ impl MaxMin {
             let s = &shares[m.slot as usize];
             if s.bottleneck == channel { s.cap } else { s.rate }
         };
-        let (mut total, mut fastest) = (0.0, 0.0f64);
+        let (mut total, mut fastest, mut load) = (0.0, 0.0f64, 0.0);
         let evenly = c.capacity / c.members.len() as f64;
         let mut level = if c.level == f64::INFINITY { evenly } else { c.level * (1.0 - TOLERANCE) };
         let (mut below, mut above) = (0.0, 0u32);
@@ -284,9 +286,11 @@ impl MaxMin {
             let u = if here { s.cap } else { s.rate };
             fastest = fastest.max(if here { 0.0 } else { u });
             total += u;
+            load += s.rate;
             below += if u < level { u } else { 0.0 };
             above += u32::from(u >= level);
         }
+        self.gauges[channel as usize].load = load; // drift ends here
         if total <= c.capacity {
             return (f64::INFINITY, fastest);
         }
@@ -317,9 +321,7 @@ impl MaxMin {
             c.next_level = if same { old } else { next };
             let disobeyed = c.joined || fastest > old * (1.0 + TOLERANCE);
             c.due = if !same || disobeyed { old.min(next).min(f64::MAX) } else { f64::INFINITY };
-            let quiet = c.level == f64::INFINITY && c.due == f64::INFINITY;
-            let fine_below = if quiet { c.capacity * SURELY_UNSATURATED } else { f64::NEG_INFINITY };
-            self.gauges[channel as usize].fine_below = fine_below;
+            self.gauges[channel as usize].fine_below = c.fine_below();
             if c.due < f64::INFINITY {
                 self.repairs.push(Reverse((c.due.to_bits(), channel)));
             }
@@ -331,8 +333,7 @@ impl MaxMin {
         let c = &mut self.channels[channel as usize];
         let level = c.next_level;
         (c.level, c.due, c.joined) = (level, f64::INFINITY, false);
-        let fine_below = if level == f64::INFINITY { c.capacity * SURELY_UNSATURATED } else { f64::NEG_INFINITY };
-        self.gauges[channel as usize].fine_below = fine_below;
+        self.gauges[channel as usize].fine_below = c.fine_below();
         c.dirty = true; // its own flows' changes cannot make it inconsistent: keep it off the list
         for i in 0..c.members.len() {
             let slot = self.channels[channel as usize].members[i].slot;

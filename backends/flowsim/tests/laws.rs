@@ -8,7 +8,8 @@ use mixlab_contract::conformance::{
 };
 use mixlab_contract::ideal::{bottleneck, ideal_fct};
 use mixlab_contract::{
-    Application, Backend, Bytes, FlowOutcome, RunOutput, Scenario, Silent, SimDuration, SimTime, drive,
+    Application, Backend, Bytes, Event, FlowIndex, FlowOutcome, FlowStart, Network, RunOutput, Scenario, Silent,
+    SimDuration, SimTime, drive,
 };
 use mixlab_flowsim::{FlowsimBackend, FluidNetwork, OracleNetwork, Rules};
 use support::nasty_scenario;
@@ -37,9 +38,6 @@ fn both_backends_obey_every_law_of_the_contract() {
             check(output_is_sound_and_repeatable(&backend, &scenario));
             check(disjoint_parts_do_not_interact(&backend, &scenario));
             check(network_laws(&scenario, |s| FluidNetwork::new(s, backend.rules())));
-            if nasty && backend.rules() == Rules::Window {
-                continue; // its 300 kB windows are longer than the slack allows for; see the isolated-flow law below
-            }
             check(lone_flow_is_ideal(&backend, &scenario, telemetry_slack(backend, &scenario)));
         }
     }
@@ -52,20 +50,21 @@ fn outcomes_agree_with_the_oracle_to_a_billionth_of_the_time() {
         for rules in [Rules::Payload, Rules::Window] {
             let fast = drive(&mut FluidNetwork::new(&scenario, rules), &scenario, &Silent).expect("not cancelled");
             let slow = drive(&mut OracleNetwork::new(&scenario, rules), &scenario, &Silent).expect("not cancelled");
+            // Deliveries are rounded to 1 ps; in a closed loop each passes its rounding on to the flows it releases.
+            let slack = if scenario.application() == Application::Open { 2 } else { 50 };
             for (i, (a, b)) in fast.iter().zip(&slow).enumerate() {
-                assert!(close(a, b), "seed {seed} {rules:?} flow {i}: {a:?}, oracle {b:?}");
+                assert!(close(a, b, slack), "seed {seed} {rules:?} flow {i}: {a:?}, oracle {b:?}");
             }
         }
     }
 }
 
-/// Equal to 1e-9 of the FCT, or to the two picoseconds of rounding (start and end; more only after a chain of releases).
-fn close(a: &FlowOutcome, b: &FlowOutcome) -> bool {
+/// Equal to 1e-9 of the FCT and `slack` picoseconds of rounding.
+fn close(a: &FlowOutcome, b: &FlowOutcome, slack: u64) -> bool {
     match (a, b) {
         (FlowOutcome::Completed { start: s1, fct: f1 }, FlowOutcome::Completed { start: s2, fct: f2 }) => {
-            let chained = s1.ps().abs_diff(s2.ps());
-            let bound = 2 + chained + (f2.ps() as f64 * 1e-9) as u64;
-            chained <= 200 && f1.ps().abs_diff(f2.ps()) <= bound
+            let bound = slack + (f2.ps() as f64 * 1e-9) as u64;
+            s1.ps().abs_diff(s2.ps()) <= bound && f1.ps().abs_diff(f2.ps()) <= bound
         }
         _ => a == b,
     }
@@ -83,6 +82,62 @@ fn fct(backend: FlowsimBackend, scenario: &Scenario) -> SimDuration {
     let output: RunOutput = backend.run(scenario, &Silent).expect("not cancelled");
     check_output(scenario, &output, backend.tolerance()).expect("sound");
     output.outcomes[0].fct().expect("it has all the time it needs")
+}
+
+/// Announces each flow at its start, or in reverse order, instead of all in order up front.
+#[test]
+fn when_a_flow_is_announced_does_not_matter() {
+    for seed in 0..300 {
+        let mut parts = nasty_scenario(seed).into_parts();
+        parts.application = Application::Open;
+        let scenario = Scenario::new(parts).expect("valid");
+        for rules in [Rules::Payload, Rules::Window] {
+            let start = |f: FlowIndex| FlowStart::of(&scenario, f, scenario.flow(f).start, true);
+            let (mut early, mut late) = (FluidNetwork::new(&scenario, rules), FluidNetwork::new(&scenario, rules));
+            scenario.indices().for_each(|f| early.start_flow(start(f)));
+            let mut events = Vec::new();
+            for f in scenario.indices() {
+                events.extend(std::iter::from_fn(|| late.next_event(scenario.flow(f).start)));
+                late.start_flow(start(f));
+            }
+            events.extend(std::iter::from_fn(|| late.next_event(scenario.horizon())));
+            let expected: Vec<Event> = std::iter::from_fn(|| early.next_event(scenario.horizon())).collect();
+            assert_eq!(events, expected, "seed {seed} {rules:?}: announced late");
+            let mut backwards = FluidNetwork::new(&scenario, rules);
+            (0..scenario.flows().len() as u32).rev().for_each(|f| backwards.start_flow(start(FlowIndex(f))));
+            let seen: Vec<Event> = std::iter::from_fn(|| backwards.next_event(scenario.horizon())).collect();
+            let mut times: Vec<_> = seen.iter().map(|e| (e.flow, e.kind, e.time)).collect();
+            let mut wanted: Vec<_> = expected.iter().map(|e| (e.flow, e.kind, e.time)).collect();
+            times.sort_unstable();
+            wanted.sort_unstable();
+            for (a, b) in times.iter().zip(&wanted) {
+                // Ties are broken the other way round, so sums are rounded differently.
+                assert!(a.2.ps().abs_diff(b.2.ps()) <= 1 && a.0 == b.0, "seed {seed} {rules:?}: {a:?}, {b:?}");
+            }
+            assert_eq!(times.len(), wanted.len());
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "starts in the past")]
+fn a_flow_that_starts_in_the_past_is_refused() {
+    let scenario = random_scenario(1, Scope::default());
+    let flow = scenario.indices().next().expect("scenarios have flows");
+    let mut network = FluidNetwork::new(&scenario, Rules::Payload);
+    assert_eq!(network.next_event(SimTime::from_ns(5_000_000_000)), None);
+    network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
+}
+
+#[test]
+#[should_panic(expected = "started twice")]
+fn a_flow_that_was_started_before_is_refused() {
+    let scenario = random_scenario(1, Scope::default());
+    let flow = scenario.indices().next().expect("scenarios have flows");
+    let mut network = FluidNetwork::new(&scenario, Rules::Payload);
+    for _ in 0..2 {
+        network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
+    }
 }
 
 #[test]
@@ -107,7 +162,8 @@ fn an_idle_network_gives_exactly_the_ideal_fct() {
     }
 }
 
-/// `ideal + ⌊(size − 1) / W⌋ · max(0, base RTT − serialisation of W)`, W rounded up to whole packets; 10 Gb/s, 1 µs links.
+/// `FCT without window + ⌊(size − 1) / W⌋ · max(0, base RTT − serialisation of W)`, W rounded up to whole packets; 10 Gb/s,
+/// 1 µs links, 1,000 B packets.
 #[test]
 fn a_lone_windowed_flow_obeys_the_isolated_flow_law() {
     let mut limited = 0;
@@ -116,18 +172,24 @@ fn a_lone_windowed_flow_obeys_the_isolated_flow_law() {
         for size in [4_000, 5_000, 20_000, 20_001, 99_000, 1_000_000] {
             let scenario = lone(&random_scenario(seed, scope), size);
             let t = scenario.transport();
-            if t.congestion_control.telemetry_bytes() > 0 {
-                continue;
-            }
             let flow = scenario.indices().next().expect("one");
             let window = t.window.expect("contract scenarios have windows").0.div_ceil(1_000) * 1_000;
-            let hops = scenario.path(flow).len() as f64;
-            let base_rtt = hops * (1_000.0 + 838.0 + 1_000.0 + 48.0);
-            let stall = (base_rtt - window as f64 * 1.048 * 0.8).max(0.0);
-            let law = ideal_fct(&scenario, flow).ps() as f64 * 1e-3 + ((size - 1) / window) as f64 * stall;
+            // A full packet and its ACK at 10 Gb/s, in whole ns; 0.8 ns per byte.
+            let (header, packet, ack) = match t.congestion_control.telemetry_bytes() {
+                0 => (48.0, 838.0, 48.0),
+                8 => (56.0, 844.0, 48.0),
+                42 => (90.0, 872.0, 70.0),
+                other => panic!("no congestion control adds {other} bytes"),
+            };
+            let base_rtt = scenario.path(flow).len() as f64 * (1_000.0 + packet + 1_000.0 + ack);
+            let stall = (base_rtt - window as f64 * (1.0 + header / 1_000.0) * 0.8).max(0.0);
+            let mut parts = scenario.clone().into_parts();
+            parts.transport.window = None;
+            let free = fct(FlowsimBackend::window(), &Scenario::new(parts).expect("valid")).ps() as f64 * 1e-3;
+            let law = free + ((size - 1) / window) as f64 * stall;
             limited += u64::from(stall > 0.0 && size > window);
             let got = fct(FlowsimBackend::window(), &scenario).ps() as f64 * 1e-3;
-            assert!((got - law).abs() < 1e-6 * law, "seed {seed} size {size} window {window}: {got} ns, law {law} ns");
+            assert!((got - law).abs() < 2e-3, "seed {seed} size {size} window {window}: {got} ns, law {law} ns");
         }
     }
     assert!(limited > 100, "only {limited} cases were limited by their window");

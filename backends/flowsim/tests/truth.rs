@@ -7,7 +7,7 @@
 #[path = "support/reference.rs"]
 mod reference;
 
-use mixlab_contract::{Backend, Silent};
+use mixlab_contract::{Backend, CongestionControl, Silent};
 use mixlab_flowsim::FlowsimBackend;
 use std::path::Path;
 
@@ -77,6 +77,7 @@ fn errors_against_ns3_are_those_an_independent_program_measured() {
         let want: Vec<f64> = numbers.split(' ').map(|n| n.parse().expect("number")).collect();
         for (k, backend) in [FlowsimBackend::plain(), FlowsimBackend::window()].into_iter().enumerate() {
             let got = errors(backend, &truth.join(name));
+            println!("{name} {}: {:.1}/{:.1}/{:.1} %", backend.id(), got[0], got[1], got[2]);
             for (i, got) in got.into_iter().enumerate() {
                 let off = (got - want[3 * k + i]).abs();
                 let id = backend.id();
@@ -87,10 +88,39 @@ fn errors_against_ns3_are_those_an_independent_program_measured() {
         }
         count += f64::from(name.starts_with("train32"));
     }
-    let mean = sums.map(|s| s.map(|v| (10.0 * v / count).round() / 10.0));
-    println!(
-        "train32, mean over scenarios of mean/p90/p99 error: flowsim {:?}, flowsim-window {:?} %",
-        mean[0], mean[1]
-    );
+    for (id, sum) in ["flowsim", "flowsim-window"].into_iter().zip(sums) {
+        let [mean, p90, p99] = sum.map(|v| v / count);
+        println!("mean of the {count} train32 scenarios, {id}: {mean:.1}/{p90:.1}/{p99:.1} %");
+    }
     println!("largest difference from the independent program: {largest:.2} percentage points");
+}
+
+/// Nine sizes from 1 B to 10 MB, 1 to 5 switches, windows of 5 to 100 kB, one flow at a time. HPCC is left out: it uses only
+/// a part of an idle link, which is rate control.
+#[test]
+fn lone_flows_take_the_time_they_take_in_ns3() {
+    let Some(truth) = reference::truth() else {
+        println!("skipped: no reference runs (set MIXLAB_SHARED)");
+        return;
+    };
+    let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0f64);
+    for entry in std::fs::read_dir(truth.join("micro")).expect("the folder of small runs") {
+        let folder = entry.expect("a readable folder").path();
+        if !folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with("single_")) {
+            continue;
+        }
+        let scenario = reference::scenario(&folder);
+        if matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. }) {
+            continue;
+        }
+        let output = FlowsimBackend::window().run(&scenario, &Silent).expect("not cancelled");
+        for (flow, (fct, _)) in reference::fcts(&folder) {
+            let got = output.outcomes[flow].fct().expect("the horizon is far away").ps() as f64 * 1e-3;
+            let error = 100.0 * (got - fct as f64).abs() / fct as f64;
+            (sum, count, largest) = (sum + error, count + 1.0, largest.max(error));
+        }
+    }
+    let mean = sum / count;
+    println!("{count} lone flows: {mean:.4} % off on average, {largest:.3} % at most");
+    assert!(count > 0.0 && mean < 0.02 && largest < 0.1);
 }
