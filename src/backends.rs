@@ -44,7 +44,7 @@ pub fn registry() -> Vec<Arc<dyn Backend>> {
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
-        Arc::new(PacketBackend::default()),
+        Arc::new(PacketBackend),
     ]
 }
 

@@ -3,7 +3,7 @@
 //! Overall values are plain means of the per-scenario values, as the m4 evaluation reports them. A scenario counts for a
 //! backend only if both it and the baseline have a finished run of it. Definitions of the errors: [`crate::statistics`].
 
-use crate::dataset::{Dataset, RunResults, ScenarioResults};
+use crate::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
 use crate::statistics::{BUCKET_NAMES, ErrorSummary, bucket, errors};
 use std::collections::BTreeSet;
 
@@ -86,18 +86,17 @@ pub fn compare(dataset: &Dataset, baseline: &str) -> Comparison {
         comparison.scenarios.extend(rows);
     }
     comparison.scenarios.sort_by_key(|r| r.mix_id); // stable: backends stay in order within a mix
-    comparison.warnings.extend(dataset.scenarios.iter().filter_map(load_warning));
+    comparison.warnings.extend(dataset.scenarios.iter().filter_map(|s| load_warning(s.mix_id, &s.attributes)));
     comparison
 }
 
 /// A sentence if the busiest channel gets more than 10 % more or less load than the mix asks for.
-pub fn load_warning(scenario: &ScenarioResults) -> Option<String> {
-    let (target, delivered) = (scenario.attributes.max_load, scenario.attributes.delivered_load);
+pub fn load_warning(mix_id: u64, attributes: &Attributes) -> Option<String> {
+    let (target, delivered) = (attributes.max_load, attributes.delivered_load);
     let off = delivered / target - 1.0;
     (target > 0.0 && off.abs() > 0.10).then(|| {
         format!(
-            "mix {}: the busiest channel gets load {delivered:.2}, the mix asks for {target:.2} ({:+.0} %)",
-            scenario.mix_id,
+            "mix {mix_id}: the busiest channel gets load {delivered:.2}, the mix asks for {target:.2} ({:+.0} %)",
             off * 100.0
         )
     })
@@ -151,7 +150,6 @@ fn overall_row(backend: &str, rows: &[Row]) -> Option<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Attributes;
     use std::collections::BTreeMap;
 
     fn run(slowdown: &[f64], cpu_s: f64) -> RunResults {
@@ -206,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_load_off_by_more_than_ten_percent_is_said() {
-        let mut s = scenario(7, vec![]);
-        assert_eq!(load_warning(&s), None);
-        s.attributes.delivered_load = 0.56;
-        assert!(load_warning(&s).is_some_and(|w| w.contains("mix 7") && w.contains("+12 %")));
+        let mut attributes = scenario(7, vec![]).attributes;
+        assert_eq!(load_warning(7, &attributes), None);
+        attributes.delivered_load = 0.56;
+        assert!(load_warning(7, &attributes).is_some_and(|w| w.contains("mix 7") && w.contains("+12 %")));
     }
 }

@@ -4,8 +4,9 @@ use super::args::Common;
 use super::data;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::status::stored_runs;
 use crate::backends::{NOT_BUILT, registry};
-use crate::store::{Reader, Selection, StoreError};
+use crate::store::{Reader, StoreError};
 use mixlab_contract::Availability;
 use std::fmt::Write;
 
@@ -30,7 +31,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let state = match Reader::open(&common.root).await {
         Err(StoreError::NotFound { .. }) => "no store yet".to_owned(),
         Err(e) => format!("unusable: {e}"),
-        Ok(reader) => format!("{} runs stored", reader.status(&Selection::default()).await?.len()),
+        Ok(reader) => format!("{} runs stored", stored_runs(&reader).await?),
     };
     let _ = writeln!(text, "store     {state}");
     data(&text)

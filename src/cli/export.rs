@@ -24,8 +24,9 @@ pub async fn run(common: &Common, args: &ExportArgs) -> Result<Exit, Failure> {
     };
     let to_stdout = out == Path::new("-");
     match (format, to_stdout) {
-        (TidyFormat::Csv, true) => match export::csv(&reader, &selection, &mut std::io::stdout()).await {
-            Err(export::ExportError::Write { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {}
+        (TidyFormat::Csv, true) => match export::tidy_csv(&reader, &selection, &mut std::io::stdout()).await {
+            // A reader that has gone away (`| head`) is not an error.
+            Err(export::ExportError::Stream(e)) if e.kind() == ErrorKind::BrokenPipe => {}
             other => other?,
         },
         (TidyFormat::Parquet, true) => {

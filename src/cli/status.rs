@@ -1,9 +1,9 @@
 //! `status`: what is done, failed and missing, per backend and mix.
 
 use super::args::Common;
+use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::sweep::planned_scenarios;
 use super::table::{TextTable, seconds};
 use super::{data, warn};
 use crate::backends;
@@ -12,57 +12,55 @@ use crate::store::{Reader, RunStatus, Selection, StatusRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// Counts per backend over the mixes of `--mixes`, or over all that are stored; then the failures with their reasons.
+/// Counts per backend over the mixes of `--mixes`, or over all that are stored; then the failures with their reasons, and
+/// the digest of all results.
 pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let reader = Reader::open(&common.root).await?;
-    let planned: Option<BTreeSet<String>> = match common.mixes {
-        Some(_) => Some(planned_scenarios(common)?.into_iter().map(|s| s.digest).collect()),
-        None => None,
-    };
-    let selection =
-        Selection { digests: planned.as_ref().map(|p| p.iter().cloned().collect()), ..Selection::default() };
+    let selection = selection(common)?;
     let rows = reader.status(&selection).await?;
-    let dataset = reader.dataset(&Selection { backends: Some(Vec::new()), ..selection }).await?;
-    let scenarios = match &planned {
-        Some(planned) => planned.len(),
-        None => dataset.scenarios.iter().map(|s| &s.digest).collect::<BTreeSet<_>>().len(),
-    };
-    let warnings: Vec<String> = dataset.scenarios.iter().filter_map(load_warning).collect();
-    warn(common, &warnings);
-    data(&text(&rows, scenarios))
+    let stored: BTreeSet<&str> = rows.iter().map(|r| r.digest.as_str()).collect();
+    let scenarios = selection.digests.as_ref().map_or(stored.len(), |d| d.iter().collect::<BTreeSet<_>>().len());
+    let loads: BTreeMap<u64, _> = rows.iter().map(|r| (r.mix_id, &r.attributes)).collect();
+    warn(common, &loads.into_iter().filter_map(|(mix, a)| load_warning(mix, a)).collect::<Vec<_>>());
+    let digest = reader.digest(&selection).await?;
+    data(&format!("{}\ndigest {digest}\n", text(&rows, scenarios)))
 }
 
 fn text(rows: &[StatusRow], scenarios: usize) -> String {
-    let mut by_backend: BTreeMap<&str, Vec<&StatusRow>> = BTreeMap::new();
+    let registry = backends::registry();
+    let mut by_backend: BTreeMap<&str, Vec<&StatusRow>> =
+        registry.iter().map(|b| (b.id(), Vec::new())).collect();
     for row in rows {
         by_backend.entry(&row.backend).or_default().push(row);
     }
-    let registry = backends::registry();
-    for backend in &registry {
-        by_backend.entry(backend.id()).or_default();
-    }
     let mut table = TextTable::new(&["backend", "done", "failed", "unsupported", "missing", "wall s", "cpu s"]);
     for (backend, rows) in &by_backend {
-        let count = |status| rows.iter().filter(|r| r.status == status).count();
-        let (wall, cpu) = (rows.iter().map(|r| r.wall_s).sum(), rows.iter().map(|r| r.cpu_s).sum());
+        // Mixes may share a scenario; it counts once.
+        let runs: BTreeMap<&str, &StatusRow> =
+            rows.iter().filter(|r| r.status.is_some()).map(|r| (r.digest.as_str(), *r)).collect();
+        let count = |status| runs.values().filter(|r| r.status == Some(status)).count().to_string();
+        let total = |ns: fn(&StatusRow) -> u64| seconds(runs.values().map(|r| ns(r)).sum::<u64>() as f64 * 1e-9);
         table.row(vec![
             (*backend).into(),
-            count(RunStatus::Ok).to_string(),
-            count(RunStatus::Failed).to_string(),
-            count(RunStatus::Unsupported).to_string(),
-            scenarios.saturating_sub(rows.len()).to_string(),
-            seconds(wall),
-            seconds(cpu),
+            count(RunStatus::Ok),
+            count(RunStatus::Failed),
+            count(RunStatus::Unsupported),
+            scenarios.saturating_sub(runs.len()).to_string(),
+            total(|r| r.wall_ns),
+            total(|r| r.cpu_ns),
         ]);
     }
     let mut text = format!("{scenarios} scenarios\n\n{}", table.text());
-    let bad = rows.iter().filter(|r| r.status != RunStatus::Ok);
-    for row in bad {
+    for row in rows {
+        let Some(status @ (RunStatus::Failed | RunStatus::Unsupported)) = row.status else { continue };
         let why = row.error.as_deref().unwrap_or("no reason was stored");
-        let _ = write!(text, "\nmix {} {} {}: {why}", row.mix_id, row.backend, row.status.name());
-    }
-    if !text.ends_with('\n') {
-        text.push('\n');
+        let _ = writeln!(text, "mix {} {} {}: {why}", row.mix_id, row.backend, status.name());
     }
     text
+}
+
+/// Everything that is stored.
+pub async fn stored_runs(reader: &Reader) -> Result<usize, Failure> {
+    let rows = reader.status(&Selection::default()).await?;
+    Ok(rows.iter().filter(|r| r.status.is_some()).count())
 }

@@ -33,6 +33,10 @@ impl Figure for ErrorCdf {
         NAME
     }
 
+    fn about(&self) -> &'static str {
+        "CDF over scenarios of the mean, p90 and p99 error against the baseline"
+    }
+
     fn needs(&self) -> Needs {
         NEEDS
     }

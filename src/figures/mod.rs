@@ -65,6 +65,9 @@ pub trait Figure: Sync {
     /// Name on the command line and of the files.
     fn name(&self) -> &'static str;
 
+    /// What it shows, in one line.
+    fn about(&self) -> &'static str;
+
     /// What it needs.
     fn needs(&self) -> Needs;
 

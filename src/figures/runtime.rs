@@ -28,6 +28,10 @@ impl Figure for Runtime {
         NAME
     }
 
+    fn about(&self) -> &'static str {
+        "wall and CPU time per scenario, and the speed-up over the baseline"
+    }
+
     fn needs(&self) -> Needs {
         NEEDS
     }

@@ -40,6 +40,10 @@ impl Figure for SlowdownCdf {
         NAME
     }
 
+    fn about(&self) -> &'static str {
+        "CDF of the FCT slowdown by flow size, one curve per backend"
+    }
+
     fn needs(&self) -> Needs {
         NEEDS
     }
