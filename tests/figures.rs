@@ -175,6 +175,17 @@ fn speed_up_is_the_ratio_of_cpu_times_and_contention_is_said() {
 }
 
 #[test]
+fn the_cost_of_a_formula_is_shown_only_if_somebody_asks() {
+    let dataset = plausible(2, 10, &["packet", "ideal"]);
+    let shown = |request: &Request| named("runtime").data(&dataset, request).expect("data is complete").scope.backends;
+    assert_eq!(shown(&Request::default()), ["packet"]);
+    let asked = Request { baseline: None, backends: Some(vec!["ideal".into(), "packet".into()]) };
+    assert_eq!(shown(&asked), ["packet", "ideal"]);
+    let alone = plausible(2, 10, &["ideal"]);
+    assert_eq!(named("runtime").data(&alone, &Request::default()).expect("it ran").scope.backends, ["ideal"]);
+}
+
+#[test]
 fn a_scenario_without_one_of_the_runs_is_left_out_for_all_and_the_caption_says_so() {
     let mut dataset = plausible(4, 50, &["packet", "flowsim", "m4"]);
     dataset.scenarios[2].runs.remove("m4");
@@ -310,6 +321,15 @@ fn demonstration_figures_draw() {
     }
     keep(&messy, &against("ns3"), &dir.join("messy"));
     keep(&plausible(1, 2000, &["packet", "flowsim"]), &against("packet"), &dir.join("single"));
+    let mut wide = plausible(20, 2000, &["ns3", "packet", "m4", "ideal"]);
+    for (i, scenario) in wide.scenarios.iter_mut().enumerate() {
+        let factor = |at: usize, scale: f64| 1.0 + scale * ((at * 37 + i * 101) % 97) as f64;
+        for (id, scale) in [("packet", 1e-5 * (i + 1) as f64), ("m4", -0.006)] {
+            let run = scenario.runs.get_mut(id).expect("the run is there");
+            run.slowdown = run.slowdown.iter().enumerate().map(|(at, s)| s * factor(at, scale)).collect();
+        }
+    }
+    keep(&wide, &against("ns3"), &dir.join("wide"));
     let mut no_baseline = plausible(6, 2000, &["flowsim", "flowsim-window"]);
     no_baseline.scenarios.iter_mut().for_each(|s| s.size_bytes = Arc::from(vec![20_000; 2000]));
     for name in ["slowdown-cdf", "runtime"] {

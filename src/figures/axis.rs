@@ -6,6 +6,8 @@
 /// Axes end here at the latest: far from the limits of floating point, and far beyond anything measured.
 const LARGEST: f64 = 1e30;
 const SMALLEST: f64 = 1e-30;
+/// Ends of logarithmic axes, times a power of ten.
+const ROUND: [f64; 6] = [1.0, 1.5, 2.0, 3.0, 5.0, 7.0];
 
 /// How values are spread along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +130,11 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.10e}").parse().expect("a formatted number parses")
 }
 
-/// The largest of 1, 2, 5 × 10ᵏ that is not above `value` (> 0; within 10⁻³⁰ to 10³⁰).
+/// The largest of 1, 1.5, 2, 3, 5, 7 × 10ᵏ that is not above `value` (> 0; within 10⁻³⁰ to 10³⁰).
 pub fn round_down(value: f64) -> f64 {
     let value = value.clamp(SMALLEST, LARGEST);
     let decade = value.log10().floor() as i32;
-    let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 2.0, 5.0].map(|m| scaled(m, d)));
+    let all = (decade - 1..=decade + 1).flat_map(|d| ROUND.map(|m| scaled(m, d)));
     all.filter(|v| *v <= value).fold(f64::MIN_POSITIVE, f64::max)
 }
 
@@ -140,7 +142,7 @@ pub fn round_down(value: f64) -> f64 {
 pub fn round_up(value: f64) -> f64 {
     let value = value.clamp(SMALLEST, LARGEST);
     let decade = value.log10().floor() as i32;
-    let all = (decade - 1..=decade + 1).flat_map(|d| [1.0, 1.5, 2.0, 3.0, 5.0, 7.0].map(|m| scaled(m, d)));
+    let all = (decade - 1..=decade + 1).flat_map(|d| ROUND.map(|m| scaled(m, d)));
     all.filter(|v| *v >= value).fold(f64::MAX, f64::min)
 }
 
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn ends_are_round_and_cover_the_values() {
-        assert_eq!((round_down(0.3), round_up(0.31)), (0.2, 0.5));
+        assert_eq!((round_down(0.29), round_up(0.31)), (0.2, 0.5));
         assert_eq!((round_down(5.0), round_up(5.0)), (5.0, 5.0));
         let axis = Axis::around(&[0.0, 0.3, 70.0]);
         assert_eq!((axis.low, axis.high), (0.2, 100.0));

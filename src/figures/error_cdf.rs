@@ -18,7 +18,7 @@ pub struct ErrorCdf;
 
 const COLUMNS: &[&str] = &["statistic", "backend", "mix_id", "scenario", "value", "cdf", "median", "flows"];
 const NAME: &str = "error-cdf";
-const NEEDS: Needs = Needs { baseline: true, backends: 2 };
+const NEEDS: Needs = Needs { baseline: true, backends: 2, only_if_named: &[] };
 /// Statistic in the table and its title.
 const STATISTICS: [(&str, &str); 3] = [
     ("mean_error_percent", "mean per-flow error"),

@@ -40,6 +40,8 @@ pub struct Needs {
     pub baseline: bool,
     /// Backends it needs, the baseline included.
     pub backends: usize,
+    /// Backends that say nothing here and are shown only if the request names them (or nothing else ran).
+    pub only_if_named: &'static [&'static str],
 }
 
 /// What somebody wants to see.

@@ -2,7 +2,8 @@
 //!
 //! CPU seconds and wall-clock seconds of each run, and with a baseline the speed-up (baseline's CPU time ÷ the other's).
 //! Speed-up is told in CPU time because wall time depends on what else the machine did; runs that were timed beside
-//! others are counted in the caption and named in the panel's title.
+//! others are counted in the caption and named in the panel's title. `ideal` is a formula whose cost nobody asks for; it
+//! is shown only if named.
 
 use super::axis::{Scale, significant};
 use super::canvas::{Canvas, DrawResult};
@@ -18,7 +19,7 @@ pub struct Runtime;
 
 const COLUMNS: &[&str] = &["statistic", "backend", "mix_id", "scenario", "value", "cdf", "median", "timed_alone"];
 const NAME: &str = "runtime";
-const NEEDS: Needs = Needs { baseline: false, backends: 1 };
+const NEEDS: Needs = Needs { baseline: false, backends: 1, only_if_named: &["ideal"] };
 const CPU: &str = "cpu_s";
 const WALL: &str = "wall_s";
 const SPEED_UP: &str = "speed_up";

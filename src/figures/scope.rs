@@ -39,7 +39,7 @@ impl Scope {
         if needs.baseline && request.baseline.is_none() {
             return Err(FigureError::NoBaseline { figure });
         }
-        let backends = chosen(dataset, request);
+        let backends = chosen(dataset, request, needs.only_if_named);
         let gaps = |id: &String| missing(dataset, id);
         let left_out: Vec<Missing> = backends.iter().map(gaps).filter(|m| !m.mixes.is_empty()).collect();
         let has_all = |s: &ScenarioResults| backends.iter().all(|id| s.runs.contains_key(id));
@@ -53,7 +53,8 @@ impl Scope {
             return Err(FigureError::TooFewBackends { figure, needed: needs.backends, found: backends });
         }
         let known: BTreeSet<&String> = dataset.scenarios.iter().flat_map(|s| s.missing.keys()).collect();
-        let absent = known.into_iter().filter(|id| request.backends.is_none() && !backends.contains(id));
+        let never_ran = |id: &String| dataset.scenarios.iter().all(|s| !s.runs.contains_key(id));
+        let absent = known.into_iter().filter(|id| request.backends.is_none() && never_ran(id));
         Ok(Self {
             baseline: request.baseline.clone(),
             about: about(dataset, &scenarios),
@@ -104,11 +105,13 @@ impl Scope {
 }
 
 /// The backends of a request in drawing order: baseline, well-known ones, others by name.
-fn chosen(dataset: &Dataset, request: &Request) -> Vec<String> {
+fn chosen(dataset: &Dataset, request: &Request, only_if_named: &[&str]) -> Vec<String> {
     let ran = || dataset.scenarios.iter().flat_map(|s| s.runs.keys().cloned());
+    let telling: BTreeSet<String> = ran().filter(|id| !only_if_named.contains(&id.as_str())).collect();
     let named: BTreeSet<String> = match &request.backends {
         Some(ids) => ids.iter().cloned().collect(),
-        None => ran().collect(),
+        None if telling.is_empty() => ran().collect(),
+        None => telling,
     };
     let mut others: Vec<String> = named.into_iter().filter(|id| Some(id) != request.baseline.as_ref()).collect();
     others.sort_by_key(|id| (style::rank(id), id.clone()));

@@ -21,9 +21,11 @@ pub struct SlowdownCdf;
 
 const COLUMNS: &[&str] = &["flow_size", "flows", "backend", "slowdown", "cdf"];
 const NAME: &str = "slowdown-cdf";
-const NEEDS: Needs = Needs { baseline: false, backends: 1 };
+const NEEDS: Needs = Needs { baseline: false, backends: 1, only_if_named: &[] };
 /// Panel of all flows.
 const ALL: &str = "all flows";
+/// Slowdowns below this are called impossible; the rest is rounding.
+const POSSIBLE: f64 = 0.99;
 /// Where the enlarged tail begins.
 const TAIL: f64 = 0.9;
 
@@ -173,7 +175,7 @@ fn range<'v>(curves: impl Iterator<Item = &'v Vec<f64>> + Clone) -> (f64, f64) {
     let at = |q: f64| curves.clone().filter_map(move |values| quantile(values, q)).filter(|v| *v > 0.0);
     let low = at(0.001).fold(1.0, f64::min);
     let high = at(0.999).fold(1.0, f64::max);
-    let low = if low > 0.99 { 1.0 } else { round_down(low.max(1e-3)) };
+    let low = if low >= POSSIBLE { 1.0 } else { round_down(low.max(1e-3)) };
     (low, round_up((high * 1.02).max(2.0)))
 }
 
@@ -200,7 +202,7 @@ fn nothing_finished(dataset: &Dataset, scope: &Scope, pooled: &[Vec<Vec<f64>>]) 
     FigureError::MissingData { figure: NAME, scenarios: dataset.scenarios.len(), missing: missing.collect() }
 }
 
-/// Sentences on unfinished flows, flows beyond the axis, empty buckets.
+/// Sentences on unfinished flows, impossible ones, flows beyond the axis, empty buckets.
 fn notes(table: &mut Table, pooled: &[Vec<Vec<f64>>], counts: &[usize], (_, high): (f64, f64)) {
     let all = BUCKET_NAMES.len();
     let lost = |(id, panels): (&String, &Vec<Vec<f64>>)| {
@@ -215,6 +217,14 @@ fn notes(table: &mut Table, pooled: &[Vec<Vec<f64>>], counts: &[usize], (_, high
         table
             .notes
             .push(format!("Unfinished flows count in n as infinitely slow, so their curves end below 1: {list}."));
+    }
+    let early = |(id, panels): (&String, &Vec<Vec<f64>>)| {
+        let faster = panels[all].partition_point(|s| *s < POSSIBLE);
+        (faster > 0).then(|| format!("{id} {}", thousands(faster as u64)))
+    };
+    let early: Vec<String> = table.scope.backends.iter().zip(pooled).filter_map(early).collect();
+    if !early.is_empty() {
+        table.notes.push(format!("Flows faster than possible (slowdown below {POSSIBLE}): {}.", early.join(", ")));
     }
     let beyond: usize = pooled.iter().map(|p| p[all].len() - p[all].partition_point(|s| *s <= high)).sum();
     if beyond > 0 {
@@ -296,6 +306,6 @@ mod tests {
     fn the_axis_starts_at_one_and_ends_where_the_curves_have_passed() {
         assert_eq!(range([vec![1.0, 1.5, 40.0]].iter()), (1.0, 50.0));
         assert_eq!(range([vec![1.0; 5]].iter()), (1.0, 2.0));
-        assert_eq!(range([vec![0.7, 3.0]].iter()), (0.5, 5.0));
+        assert_eq!(range([vec![0.72, 3.0]].iter()), (0.7, 5.0));
     }
 }
