@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::status::stored_runs;
 use crate::backends::{NOT_BUILT, registry};
-use crate::store::{Reader, StoreError};
+use crate::store::{Reader, StoreError, sqlite_version};
 use mixlab_contract::Availability;
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let mut text = format!("mixlab {} ({})\n", env!("CARGO_PKG_VERSION"), env!("MIXLAB_COMMIT"));
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let _ = writeln!(text, "machine   {}, {cpus} CPUs", processor());
-    let _ = writeln!(text, "sqlite    {} (built in)", crate::store::sqlite_version());
+    let _ = writeln!(text, "sqlite    {} (built in)", sqlite_version().await?);
     text.push_str("\nbackends\n");
     for backend in registry() {
         let state = match backend.probe() {

@@ -80,7 +80,7 @@ async fn execute(
     let mut writer = Writer::open(&common.root).await?;
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     if common.dry_run {
-        writer.close().await;
+        writer.close().await?;
         data(&dry_run(&plan))?;
         return Ok(None);
     }
@@ -106,8 +106,9 @@ async fn execute(
         }
     };
     signals.abort();
-    writer.close().await;
+    let closed = writer.close().await;
     let summary = swept?;
+    closed?;
     progress.into_inner().finish(&summary);
     if common.enable_train {
         remark(common, "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet");

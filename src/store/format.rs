@@ -31,6 +31,16 @@ pub(super) async fn connect(path: &Path, options: SqliteConnectOptions) -> Resul
     Ok(connection)
 }
 
+/// Version of the SQLite that is built in.
+///
+/// # Errors
+/// [`StoreError::OldSqlite`], or why not even an empty database in memory can be opened.
+pub async fn sqlite_version() -> Result<String, StoreError> {
+    let memory = Path::new(":memory:");
+    let mut connection = connect(memory, SqliteConnectOptions::new()).await?;
+    query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.at(memory)
+}
+
 /// Brings an empty or older file to the current version, in one transaction.
 pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     migrate_with(connection, path, MIGRATIONS).await
