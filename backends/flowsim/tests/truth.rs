@@ -68,7 +68,7 @@ fn errors(backend: FlowsimBackend, folder: &Path) -> [f64; 3] {
 #[test]
 fn errors_against_ns3_are_those_an_independent_program_measured() {
     let Some(truth) = reference::truth() else {
-        println!("skipped: no reference runs (set MIXLAB_SHARED)");
+        reference::skipped();
         return;
     };
     let (mut sums, mut count, mut largest) = ([[0.0; 3]; 2], 0.0, 0.0f64);
@@ -100,7 +100,7 @@ fn errors_against_ns3_are_those_an_independent_program_measured() {
 #[test]
 fn lone_flows_take_the_time_they_take_in_ns3() {
     let Some(truth) = reference::truth() else {
-        println!("skipped: no reference runs (set MIXLAB_SHARED)");
+        reference::skipped();
         return;
     };
     let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0f64);
