@@ -1,1 +1,72 @@
-//! Export.
+//! Results for other programs: parsimon-eval's folder layout, so that existing notebooks keep working, and one tidy table
+//! (CSV or parquet) for pandas, polars and R.
+//!
+//! Both read the store only. Every file appears whole: it is written under a temporary name beside its place, then renamed.
+
+mod parsimon;
+mod replace;
+mod table;
+mod tidy_parquet;
+
+pub use parsimon::parsimon_layout;
+pub use table::{tidy, tidy_csv};
+
+use crate::store::StoreError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// File format of the tidy table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated text with a header; missing values are empty.
+    Csv,
+    /// Apache parquet, snappy-compressed; missing values are null.
+    Parquet,
+}
+
+/// Why results could not be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Reading the store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Writing a file or folder.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Writing to the stream that was handed in.
+    #[error("can't write the table: {0}")]
+    Stream(io::Error),
+    /// Encoding a parquet file.
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the encoder said.
+        source: parquet::errors::ParquetError,
+    },
+    /// The layout has one folder per mix id.
+    #[error(
+        "mix {mix_id} has several scenarios (other seeds, flow counts or workloads), but the layout has one folder per mix; select one by its digest"
+    )]
+    SeveralScenarios {
+        /// The mix.
+        mix_id: u64,
+    },
+    /// A backend id can't be a folder name.
+    #[error("backend {backend:?} can't be a folder name; ids are lower-case letters, digits and '-'")]
+    BackendName {
+        /// The id.
+        backend: String,
+    },
+}
+
+impl ExportError {
+    fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+}
