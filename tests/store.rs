@@ -496,20 +496,32 @@ async fn writes_until_killed() {
     let s = random_scenario(5, Scope { flows: 4_000, ..Scope::default() });
     let (id, rows) = (put(&mut writer, 1, &s).await, outcomes(&s, 1));
     println!("\nready");
-    for round in 0.. {
+    // Bounded, so that a child whose parent died fills no disk.
+    for round in 0..2_000 {
         let meta = RunMeta { fingerprint: format!("{}-{round}", std::process::id()), ..run("b", RunStatus::Ok) };
         writer.put_run(id, &meta, &rows).await.expect("a new run");
     }
 }
 
-fn start_child(root: &Path) -> Child {
-    let mut child = Command::new(std::env::current_exe().expect("this test program"))
-        .args(["--exact", "writes_until_killed", "--nocapture"])
-        .env(CHILD_ROOT, root)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program can be started again");
-    let out = BufReader::new(child.stdout.take().expect("piped"));
+/// The other process; killed (SIGKILL) when dropped.
+struct OtherWriter(Child);
+
+impl Drop for OtherWriter {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("our own child");
+    }
+}
+
+fn start_child(root: &Path) -> OtherWriter {
+    let mut child = OtherWriter(
+        Command::new(std::env::current_exe().expect("this test program"))
+            .args(["--exact", "writes_until_killed", "--nocapture"])
+            .env(CHILD_ROOT, root)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started again"),
+    );
+    let out = BufReader::new(child.0.stdout.take().expect("piped"));
     assert!(out.lines().map_while(Result::ok).any(|line| line == "ready"), "the child ended early");
     child
 }
@@ -517,13 +529,13 @@ fn start_child(root: &Path) -> Child {
 #[tokio::test]
 async fn a_writer_in_another_process_locks_this_one_out_and_its_death_lets_it_in() {
     let root = folder();
-    let mut child = start_child(root.path());
+    let child = start_child(root.path());
+    let id = child.0.id().to_string();
     let refused = Writer::open(root.path()).await.err();
     assert!(Reader::open(root.path()).await.is_ok(), "readers may come at any time");
-    child.kill().expect("our own child");
-    child.wait().expect("our own child");
+    drop(child);
     match refused {
-        Some(StoreError::Locked { by, .. }) => assert!(by.contains(&child.id().to_string()), "{by}"),
+        Some(StoreError::Locked { by, .. }) => assert!(by.contains(&id), "{by}"),
         other => panic!("not locked: {other:?}"),
     }
     writer(root.path()).await;
@@ -534,10 +546,9 @@ async fn a_killed_writer_leaves_whole_runs_only() {
     let root = folder();
     let mut stored = 0;
     for kill in 0..6 {
-        let mut child = start_child(root.path());
+        let child = start_child(root.path());
         tokio::time::sleep(std::time::Duration::from_millis(60 + 37 * kill)).await;
-        child.kill().expect("our own child");
-        child.wait().expect("our own child");
+        drop(child);
         let mut connection = plain(root.path()).await;
         let verdict: String =
             query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.expect("a verdict");

@@ -15,7 +15,6 @@ mod summary;
 mod writer;
 
 pub use error::StoreError;
-pub use format::sqlite_version;
 pub(crate) use reader::FlowColumns;
 pub use reader::{Reader, Selection, StatusRow};
 
