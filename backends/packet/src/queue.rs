@@ -15,6 +15,7 @@ use std::collections::BinaryHeap;
 pub const SLOTS: u64 = 8192;
 
 const MASK: u64 = SLOTS - 1;
+const WORDS: usize = SLOTS as usize / 64;
 const NONE: u32 = u32::MAX;
 
 /// An event as it comes out of a queue.
@@ -96,9 +97,9 @@ pub struct Wheel {
     base: u64,
     numbers: u64,
     /// Last node of each slot, or none.
-    last: Vec<u32>,
+    last: Box<[u32; SLOTS as usize]>,
     /// One bit per slot that is not empty.
-    occupied: Vec<u64>,
+    occupied: Box<[u64; WORDS]>,
     nodes: Vec<Node>,
     free: u32,
     far: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
@@ -111,8 +112,8 @@ impl Default for Wheel {
         Self {
             base: 0,
             numbers: 0,
-            last: vec![NONE; SLOTS as usize],
-            occupied: vec![0; SLOTS as usize / 64],
+            last: Box::new([NONE; SLOTS as usize]),
+            occupied: Box::new([0; WORDS]),
             nodes: Vec::new(),
             free: NONE,
             far: BinaryHeap::new(),
@@ -231,14 +232,13 @@ impl Wheel {
     #[inline]
     fn next_time(&self) -> Option<u64> {
         let start = (self.base & MASK) as usize;
-        let words = self.occupied.len();
         let (first_word, bit) = (start / 64, start % 64);
         let ahead = self.occupied[first_word] & (!0u64 << bit);
         if ahead != 0 {
             return Some(self.base + u64::from(ahead.trailing_zeros()) - bit as u64);
         }
-        for step in 1..=words {
-            let word = self.occupied[(first_word + step) % words];
+        for step in 1..=WORDS {
+            let word = self.occupied[(first_word + step) % WORDS];
             if word != 0 {
                 let distance = (step * 64) as u64 + u64::from(word.trailing_zeros()) - bit as u64;
                 return Some(self.base + distance);
