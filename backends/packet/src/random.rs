@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn skipping_and_drawing_use_up_one_stream_each() {
         let mut streams = Streams::new(400, 1);
-        for k in 400..1000 {
+        for k in 400..1000u64 {
             if k.is_multiple_of(3) {
                 streams.skip();
             } else {
