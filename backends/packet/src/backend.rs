@@ -3,6 +3,7 @@
 use crate::congestion::rate_code;
 use crate::network::PacketNetwork;
 use mixlab_contract::transport::HEADER_BYTES;
+use mixlab_contract::units::PS_PER_NS;
 use mixlab_contract::{
     Backend, BitsPerSec, Bytes, CongestionControl, NodeKind, Observer, RunError, RunOutput, Scenario, SimDuration,
     Unsupported, drive,
@@ -96,7 +97,7 @@ fn beats_ideal(scenario: &Scenario, rate: BitsPerSec) -> bool {
     let packet = rate.transmission_ns_floor(Bytes(t.payload.0 + t.data_header().0));
     let header = rate.transmission_ns_floor(Bytes(HEADER_BYTES));
     let payload_ps = rate.transmission_floor(t.payload).ps();
-    packet * 1_000 < payload_ps + header * 1_000
+    packet * PS_PER_NS < payload_ps + header * PS_PER_NS
 }
 
 fn flows(scenario: &Scenario) -> Option<String> {
@@ -105,7 +106,7 @@ fn flows(scenario: &Scenario) -> Option<String> {
         if flow.size.0 > LARGEST_FLOW {
             return Some(format!("a flow of {} (sequence numbers have 32 bit)", flow.size));
         }
-        if flow.start.ps() % 1_000 != 0 {
+        if !flow.start.ps().is_multiple_of(PS_PER_NS) {
             return Some(format!("a flow start at {} (whole nanoseconds only)", flow.start));
         }
         for path in [scenario.path(index), scenario.ack_path(index)] {
@@ -133,5 +134,5 @@ fn timers(scenario: &Scenario) -> Option<String> {
 }
 
 fn whole_ns(duration: SimDuration) -> bool {
-    duration.ps() % 1_000 == 0
+    duration.ps().is_multiple_of(PS_PER_NS)
 }

@@ -22,11 +22,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         let paused = self.ports[channel as usize].paused;
         let h = &mut self.hosts[host as usize];
-        if self.physics.ack_high || !paused {
-            if let Some(packet) = h.acks.pop(&self.slab.packets) {
-                let more = !h.acks.is_empty() || !h.list.is_empty();
-                return self.transmit(channel, packet, more);
-            }
+        if (self.physics.ack_high || !paused)
+            && let Some(packet) = h.acks.pop(&self.slab.packets)
+        {
+            let more = !h.acks.is_empty() || !h.list.is_empty();
+            return self.transmit(channel, packet, more);
         }
         if h.list.is_empty() {
             return;

@@ -1,12 +1,12 @@
 //! Event queues: events leave in the order (time, insertion number), the order of ns-3's scheduler.
 //!
-//! [`Wheel`] is the fast one: one slot per nanosecond for the next [`SLOTS`] ns, each a list in insertion order, and a heap
+//! [`Wheel`] is the fast one: one slot per nanosecond for the next [`SLOTS`] ns, each a list by insertion number, and a heap
 //! for what lies beyond. [`PlainHeap`] is its slow, obvious twin. Both also take an event with an insertion number that was
 //! reserved earlier, so that an engine may decide late that an event is needed after all.
 //!
 //! CORRECTNESS of the wheel: an event for time T goes to the far heap while the wheel's base is ≤ T − SLOTS, and straight to
 //! its slot afterwards. The base never moves without first moving every far event that came within reach, in heap order;
-//! so whatever is in a slot from the heap precedes, in list and in number, whatever is appended to it directly.
+//! so whatever is in a slot from the heap precedes, in list and in number, whatever is put there directly.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,6 +15,7 @@ use std::collections::BinaryHeap;
 pub const SLOTS: u64 = 8192;
 
 const MASK: u64 = SLOTS - 1;
+const WORDS: usize = SLOTS as usize / 64;
 const NONE: u32 = u32::MAX;
 
 /// An event as it comes out of a queue.
@@ -81,7 +82,7 @@ impl EventQueue for PlainHeap {
     }
 }
 
-/// A list node: an event and the one after it in its slot. The last one points to the first, so a slot is one index.
+/// A list node: an event and the next older one of its slot, or the next free node.
 #[derive(Clone, Copy)]
 struct Node {
     number: u64,
@@ -91,14 +92,19 @@ struct Node {
 }
 
 /// A timing wheel with one slot per nanosecond.
+///
+/// A slot lists its events from the youngest to the oldest, so that a push touches no other event; when its time comes, the
+/// list is turned over into `current`.
 pub struct Wheel {
-    /// Time of the slot being emptied; no event is earlier.
+    /// Time of the events being taken; no event is earlier.
     base: u64,
     numbers: u64,
-    /// Last node of each slot, or none.
-    last: Vec<u32>,
+    /// Events of `base` from the youngest to the oldest. All are older than those in the slot of `base`.
+    current: Vec<Scheduled>,
+    /// Youngest event of each slot, or none.
+    youngest: Box<[u32; SLOTS as usize]>,
     /// One bit per slot that is not empty.
-    occupied: Vec<u64>,
+    occupied: Box<[u64; WORDS]>,
     nodes: Vec<Node>,
     free: u32,
     far: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
@@ -111,8 +117,9 @@ impl Default for Wheel {
         Self {
             base: 0,
             numbers: 0,
-            last: vec![NONE; SLOTS as usize],
-            occupied: vec![0; SLOTS as usize / 64],
+            current: Vec::new(),
+            youngest: Box::new([NONE; SLOTS as usize]),
+            occupied: Box::new([0; WORDS]),
             nodes: Vec::new(),
             free: NONE,
             far: BinaryHeap::new(),
@@ -130,26 +137,29 @@ impl EventQueue for Wheel {
         self.numbers
     }
 
+    #[inline]
     fn insert(&mut self, e: Scheduled) {
         if e.time - self.base >= SLOTS {
             return self.push_far(e);
         }
-        let slot = (e.time & MASK) as usize;
-        let last = self.last[slot];
-        if last == NONE || self.nodes[last as usize].number < e.number {
-            return self.append(e);
+        if e.time == self.base && self.current.first().is_some_and(|youngest| e.number < youngest.number) {
+            let place = self.current.partition_point(|other| other.number > e.number);
+            return self.current.insert(place, e);
         }
-        // Some event of the slot is younger than the reserved number: find the place. Slots are short.
-        let mut before = last;
+        let youngest = self.youngest[(e.time & MASK) as usize];
+        if youngest == NONE || self.nodes[youngest as usize].number < e.number {
+            return self.prepend(e);
+        }
+        // Some events of the slot are younger than the reserved number: pass them. Slots are short.
+        let mut younger = youngest;
         loop {
-            let next = self.nodes[before as usize].next;
-            if self.nodes[next as usize].number > e.number {
-                let new = self.node(e);
-                self.nodes[new as usize].next = next;
-                self.nodes[before as usize].next = new;
+            let next = self.nodes[younger as usize].next;
+            if next == NONE || self.nodes[next as usize].number < e.number {
+                let new = self.node(e, next);
+                self.nodes[younger as usize].next = new;
                 return;
             }
-            before = next;
+            younger = next;
         }
     }
 
@@ -157,30 +167,31 @@ impl EventQueue for Wheel {
     fn push(&mut self, time: u64, what: u32, operand: u32) {
         let number = self.reserve();
         let e = Scheduled { time, number, what, operand };
-        if time - self.base < SLOTS { self.append(e) } else { self.push_far(e) }
+        if time - self.base < SLOTS { self.prepend(e) } else { self.push_far(e) }
     }
 
     #[inline]
     fn pop(&mut self, until: u64) -> Option<Scheduled> {
-        let mut slot = (self.base & MASK) as usize;
-        if self.last[slot] == NONE {
-            let next = self.next_time()?;
-            if next > until {
-                return None;
-            }
-            self.advance(next);
-            slot = (next & MASK) as usize;
-        } else if self.base > until {
+        if self.base <= until
+            && let Some(e) = self.current.pop()
+        {
+            return Some(e);
+        }
+        let next = self.next_time()?;
+        if next > until {
             return None;
         }
-        Some(self.take(slot))
+        if next != self.base {
+            self.advance(next);
+        }
+        Some(self.turn_over((next & MASK) as usize))
     }
 }
 
 impl Wheel {
     #[inline]
-    fn node(&mut self, e: Scheduled) -> u32 {
-        let node = Node { number: e.number, what: e.what, operand: e.operand, next: NONE };
+    fn node(&mut self, e: Scheduled, next: u32) -> u32 {
+        let node = Node { number: e.number, what: e.what, operand: e.operand, next };
         if self.free == NONE {
             self.nodes.push(node);
             (self.nodes.len() - 1) as u32
@@ -193,17 +204,10 @@ impl Wheel {
     }
 
     #[inline]
-    fn append(&mut self, e: Scheduled) {
-        let new = self.node(e);
+    fn prepend(&mut self, e: Scheduled) {
         let slot = (e.time & MASK) as usize;
-        let last = std::mem::replace(&mut self.last[slot], new);
-        if last == NONE {
-            self.nodes[new as usize].next = new;
-            self.occupied[slot / 64] |= 1 << (slot % 64);
-        } else {
-            self.nodes[new as usize].next = self.nodes[last as usize].next;
-            self.nodes[last as usize].next = new;
-        }
+        self.youngest[slot] = self.node(e, self.youngest[slot]);
+        self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
     fn push_far(&mut self, e: Scheduled) {
@@ -211,34 +215,36 @@ impl Wheel {
         self.far.push(Reverse((e.time, e.number, e.what, e.operand)));
     }
 
+    /// Empties the slot of `base`, which is not empty: returns its oldest event and keeps the others in `current`.
     #[inline]
-    fn take(&mut self, slot: usize) -> Scheduled {
-        let last = self.last[slot];
-        let first = self.nodes[last as usize].next;
-        let node = self.nodes[first as usize];
-        if first == last {
-            self.last[slot] = NONE;
-            self.occupied[slot / 64] &= !(1 << (slot % 64));
-        } else {
-            self.nodes[last as usize].next = node.next;
+    fn turn_over(&mut self, slot: usize) -> Scheduled {
+        self.occupied[slot / 64] &= !(1 << (slot % 64));
+        let youngest = std::mem::replace(&mut self.youngest[slot], NONE);
+        let mut at = youngest;
+        loop {
+            let node = self.nodes[at as usize];
+            let e = Scheduled { time: self.base, number: node.number, what: node.what, operand: node.operand };
+            if node.next == NONE {
+                self.nodes[at as usize].next = self.free;
+                self.free = youngest;
+                return e;
+            }
+            self.current.push(e);
+            at = node.next;
         }
-        self.nodes[first as usize].next = self.free;
-        self.free = first;
-        Scheduled { time: self.base, number: node.number, what: node.what, operand: node.operand }
     }
 
-    /// Time of the next slot that is not empty, or of the first far event. The slot at the base is known to be empty.
+    /// Time of the first slot that is not empty, or of the first far event.
     #[inline]
     fn next_time(&self) -> Option<u64> {
         let start = (self.base & MASK) as usize;
-        let words = self.occupied.len();
         let (first_word, bit) = (start / 64, start % 64);
         let ahead = self.occupied[first_word] & (!0u64 << bit);
         if ahead != 0 {
             return Some(self.base + u64::from(ahead.trailing_zeros()) - bit as u64);
         }
-        for step in 1..=words {
-            let word = self.occupied[(first_word + step) % words];
+        for step in 1..=WORDS {
+            let word = self.occupied[(first_word + step) % WORDS];
             if word != 0 {
                 let distance = (step * 64) as u64 + u64::from(word.trailing_zeros()) - bit as u64;
                 return Some(self.base + distance);
@@ -253,7 +259,7 @@ impl Wheel {
         self.base = time;
         while self.first_far.wrapping_sub(time) < SLOTS {
             let Some(Reverse((time, number, what, operand))) = self.far.pop() else { break };
-            self.append(Scheduled { time, number, what, operand });
+            self.prepend(Scheduled { time, number, what, operand });
             self.first_far = self.far.peek().map_or(u64::MAX, |Reverse((time, ..))| *time);
         }
     }

@@ -33,17 +33,17 @@ fn with_transport(scenario: Scenario, change: impl FnOnce(&mut Transport)) -> Sc
 /// A random scenario, with PFC off, ECN off, no window or a small buffer in some.
 fn varied(seed: u64) -> Scenario {
     with_transport(random_scenario(seed, Scope::default()), |t| {
-        t.pfc = seed % 3 != 0;
-        t.ecn = seed % 11 != 0;
-        t.rate_bound = seed % 13 != 0;
-        if seed % 5 == 0 {
+        t.pfc = !seed.is_multiple_of(3);
+        t.ecn = !seed.is_multiple_of(11);
+        t.rate_bound = !seed.is_multiple_of(13);
+        if seed.is_multiple_of(5) {
             t.window = None;
         }
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             t.buffer = Bytes(40 * 1024);
         }
         if let CongestionControl::Hpcc { per_hop_rate, additive_stages, .. } = &mut t.congestion_control {
-            *per_hop_rate = seed % 2 == 0;
+            *per_hop_rate = seed.is_multiple_of(2);
             *additive_stages = 5;
         }
     })
@@ -138,7 +138,7 @@ fn pfc_with_headroom_drops_nothing() {
         let scope = Scope { mixed_links: false, ..Scope::default() };
         let scenario = with_transport(random_scenario(seed, scope), |t| {
             t.buffer = Bytes(300 * 1024);
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 t.window = None;
             }
         });
