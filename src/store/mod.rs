@@ -15,6 +15,7 @@ mod summary;
 mod writer;
 
 pub use error::StoreError;
+pub use format::sqlite_version;
 pub(crate) use reader::FlowColumns;
 pub use reader::{Reader, Selection, StatusRow};
 
