@@ -299,6 +299,26 @@ async fn results_come_back_as_they_went_in() {
 }
 
 #[tokio::test]
+async fn both_doors_can_move_between_threads() {
+    let root = folder();
+    let path = root.path().to_owned();
+    let digest = tokio::spawn(async move {
+        let mut writer = writer(&path).await;
+        let s = scenario(1);
+        let id = put(&mut writer, 1, &s).await;
+        writer.put_run(id, &run("b", RunStatus::Ok), &outcomes(&s, 1)).await.expect("a new run");
+        assert!(writer.run_status(&s.digest(), "b", "v1").await.expect("readable").is_some());
+        let reader = reader(&path).await;
+        reader.dataset(&Selection::default()).await.expect("readable");
+        reader.status(&Selection::default()).await.expect("readable");
+        reader.load_scenario(&s.digest()).await.expect("stored above");
+        writer.close().await.expect("no trouble");
+        reader.digest(&Selection::default()).await.expect("readable")
+    });
+    assert_eq!(digest.await.expect("no panic").len(), 64);
+}
+
+#[tokio::test]
 async fn status_is_a_full_grid_of_mixes_and_backends() {
     let root = folder();
     let mut writer = writer(root.path()).await;

@@ -114,18 +114,20 @@ impl Reader {
     /// Opens the store under `root`. Works on a read-only folder too, once its writer has closed it.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::TooNew`], [`StoreError::TooOld`], [`StoreError::NotAStore`].
+    /// [`StoreError::NotFound`], [`StoreError::NoAccess`], [`StoreError::TooNew`], [`StoreError::TooOld`],
+    /// [`StoreError::NotAStore`].
     pub async fn open(root: &Path) -> Result<Self, StoreError> {
         let path = root.join(FILE_NAME);
-        if !path.exists() {
-            return Err(StoreError::NotFound { path });
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(StoreError::NotFound { path }),
+            Err(_) => return Err(StoreError::NoAccess { path }),
         }
         let options = SqliteConnectOptions::new().read_only(true);
         let connection = match open_checked(&path, options.clone()).await {
-            // Without files to share with a writer, SQLite needs the promise that there is none and nothing is left over.
-            Err(e) if e.is_access() && !root.join(format!("{FILE_NAME}-wal")).exists() => {
-                open_checked(&path, options.immutable(true)).await?
-            }
+            // On a read-only folder SQLite can't make the files it shares with a writer; it does without them if promised
+            // that there is no writer and nothing left in the log.
+            Err(e) if e.is_access() && log_is_empty(root) => open_checked(&path, options.immutable(true)).await?,
             other => other?,
         };
         Ok(Self { connection: Mutex::new(connection), path })
@@ -325,6 +327,10 @@ impl Reader {
         let all: Option<Vec<u64>> = column.into_iter().map(value).collect();
         all.ok_or_else(|| corrupt("a number is missing or negative".into()))
     }
+}
+
+fn log_is_empty(root: &Path) -> bool {
+    std::fs::metadata(root.join(format!("{FILE_NAME}-wal"))).map_or(true, |log| log.len() == 0)
 }
 
 async fn open_checked(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {

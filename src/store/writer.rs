@@ -187,7 +187,7 @@ async fn insert_scenario(
         ]);
     }
     let columns = "scenario_id, flow_index, flow_id, src, dst, size_bytes, start_ns, ideal_fct_ns";
-    columns::insert(connection, "flow", columns, rows.into_iter()).await.at(path)?;
+    columns::insert(connection, "flow", columns, &rows).await.at(path)?;
     Ok(id)
 }
 
@@ -343,15 +343,16 @@ async fn insert_outcomes(
     outcomes: &[FlowOutcome],
 ) -> Result<(), StoreError> {
     // Nanoseconds of 64-bit picoseconds always fit.
-    let rows = outcomes.iter().enumerate().map(|(index, outcome)| {
+    let row = |(index, outcome): (usize, &FlowOutcome)| {
         let (start, fct) = match outcome {
             FlowOutcome::Completed { start, fct } => (Some(*start), Some(*fct)),
             FlowOutcome::Unfinished { start } => (*start, None),
         };
         let (start_ns, fct_ns) = (start.map(|s| s.ns_floor() as i64), fct.map(|f| f.ns_nearest() as i64));
         [Some(run), Some(index as i64), start_ns, fct_ns]
-    });
-    columns::insert(connection, "outcome", "run_id, flow_index, start_ns, fct_ns", rows).await.at(path)
+    };
+    let rows: Vec<_> = outcomes.iter().enumerate().map(row).collect();
+    columns::insert(connection, "outcome", "run_id, flow_index, start_ns, fct_ns", &rows).await.at(path)
 }
 
 async fn insert_summary(
