@@ -19,16 +19,14 @@ pub(super) async fn insert<const N: usize>(
     connection: &mut SqliteConnection,
     table: &str,
     columns: &str,
-    rows: impl Iterator<Item = [Option<i64>; N]>,
+    rows: &[[Option<i64>; N]],
 ) -> Result<(), sqlx::Error> {
     let statement = |rows: usize| -> Arc<str> {
         let row = format!("({})", ["?"; N].join(","));
         format!("INSERT INTO {table} ({columns}) VALUES {}", vec![row; rows].join(",")).into()
     };
     let full = statement(ROWS);
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<[Option<i64>; N]> = rows.by_ref().take(ROWS).collect();
+    for chunk in rows.chunks(ROWS) {
         // Only the full statement is worth keeping prepared.
         let whole = chunk.len() == ROWS;
         let text = if whole { Arc::clone(&full) } else { statement(chunk.len()) };

@@ -53,6 +53,12 @@ pub enum StoreError {
         /// The database file.
         path: PathBuf,
     },
+    /// The file, or one that SQLite keeps beside it, can't be opened.
+    #[error("{} can't be opened; check permissions and owner of the file and its folder", path.display())]
+    NoAccess {
+        /// The database file.
+        path: PathBuf,
+    },
     /// No space left.
     #[error("no space left for {}; nothing of this write was kept, free some and repeat the command", path.display())]
     DiskFull {
@@ -137,6 +143,7 @@ impl StoreError {
         let path = path.to_owned();
         match primary_code(&source) {
             Some(READONLY) => Self::ReadOnly { path },
+            Some(CANTOPEN) => Self::NoAccess { path },
             Some(FULL) => Self::DiskFull { path },
             Some(NOTADB) => Self::NotAStore { path },
             Some(CORRUPT) => Self::Corrupt { path, problem: source.to_string() },
@@ -145,13 +152,9 @@ impl StoreError {
         }
     }
 
-    /// Whether SQLite could not open the file, or a file beside it, the way it was asked to.
+    /// Whether permissions kept SQLite from opening or locking its files.
     pub(super) fn is_access(&self) -> bool {
-        match self {
-            Self::ReadOnly { .. } => true,
-            Self::Database { source, .. } => primary_code(source) == Some(CANTOPEN),
-            _ => false,
-        }
+        matches!(self, Self::ReadOnly { .. } | Self::NoAccess { .. })
     }
 
     /// Names the cause of a file-system error at `path`.

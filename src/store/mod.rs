@@ -8,9 +8,11 @@
 mod columns;
 mod error;
 mod format;
+mod insert;
 mod lock;
 mod physics;
 mod reader;
+mod rows;
 mod summary;
 mod writer;
 

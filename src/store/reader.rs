@@ -4,6 +4,7 @@
 //! The run that stands for a scenario and backend is the newest ok one, else the newest (failed or unsupported).
 
 use super::error::{At, StoreError};
+use super::rows::{RunRow, SelectedMix, read_mixes, read_runs, unsigned};
 use super::summary::slowdown;
 use super::{FILE_NAME, RunStatus, columns, format, physics};
 use crate::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
@@ -29,12 +30,12 @@ pub struct Selection {
 }
 
 impl Selection {
-    fn has_mix(&self, mix: &SelectedMix) -> bool {
+    pub(super) fn has_mix(&self, mix: &SelectedMix) -> bool {
         self.mix_ids.as_ref().is_none_or(|ids| ids.contains(&mix.mix_id))
             && self.digests.as_ref().is_none_or(|digests| digests.contains(&mix.digest))
     }
 
-    fn has_backend(&self, backend: &str) -> bool {
+    pub(super) fn has_backend(&self, backend: &str) -> bool {
         self.backends.as_ref().is_none_or(|ids| ids.iter().any(|id| id == backend))
     }
 }
@@ -66,20 +67,6 @@ pub struct StatusRow {
     pub error: Option<String>,
 }
 
-/// A mix and the scenario it currently makes.
-#[derive(Clone, Debug)]
-pub(crate) struct SelectedMix {
-    pub(crate) mix_id: u64,
-    pub(crate) digest: String,
-    pub(crate) attributes: Attributes,
-    seed: u64,
-    nr_flows: u64,
-    workload: String,
-    enable_app: bool,
-    scenario: i64,
-    flow_count: usize,
-}
-
 /// Flows of a scenario as columns, in flow order.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowColumns {
@@ -89,19 +76,6 @@ pub(crate) struct FlowColumns {
     pub(crate) size_bytes: Vec<u64>,
     pub(crate) start_ns: Vec<u64>,
     pub(crate) ideal_fct_ns: Vec<u64>,
-}
-
-/// What `run` says about a run.
-struct RunRow {
-    run: i64,
-    status: RunStatus,
-    fingerprint: String,
-    wall_ns: u64,
-    cpu_ns: u64,
-    timed_alone: bool,
-    packets: u64,
-    events: u64,
-    error: Option<String>,
 }
 
 /// A store opened for reading.
@@ -114,18 +88,20 @@ impl Reader {
     /// Opens the store under `root`. Works on a read-only folder too, once its writer has closed it.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::TooNew`], [`StoreError::TooOld`], [`StoreError::NotAStore`].
+    /// [`StoreError::NotFound`], [`StoreError::NoAccess`], [`StoreError::TooNew`], [`StoreError::TooOld`],
+    /// [`StoreError::NotAStore`].
     pub async fn open(root: &Path) -> Result<Self, StoreError> {
         let path = root.join(FILE_NAME);
-        if !path.exists() {
-            return Err(StoreError::NotFound { path });
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(StoreError::NotFound { path }),
+            Err(_) => return Err(StoreError::NoAccess { path }),
         }
         let options = SqliteConnectOptions::new().read_only(true);
         let connection = match open_checked(&path, options.clone()).await {
-            // Without files to share with a writer, SQLite needs the promise that there is none and nothing is left over.
-            Err(e) if e.is_access() && !root.join(format!("{FILE_NAME}-wal")).exists() => {
-                open_checked(&path, options.immutable(true)).await?
-            }
+            // On a read-only folder SQLite can't make the files it shares with a writer; it does without them if promised
+            // that there is no writer and nothing left in the log.
+            Err(e) if e.is_access() && log_is_empty(root) => open_checked(&path, options.immutable(true)).await?,
             other => other?,
         };
         Ok(Self { connection: Mutex::new(connection), path })
@@ -327,6 +303,10 @@ impl Reader {
     }
 }
 
+fn log_is_empty(root: &Path) -> bool {
+    std::fs::metadata(root.join(format!("{FILE_NAME}-wal"))).map_or(true, |log| log.len() == 0)
+}
+
 async fn open_checked(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let mut connection = format::connect(path, options).await?;
     format::check(&mut connection, path).await?;
@@ -336,95 +316,6 @@ async fn open_checked(path: &Path, options: SqliteConnectOptions) -> Result<Sqli
 fn hash_column(hash: &mut Sha256, column: &[u64]) {
     hash.update((column.len() as u64).to_le_bytes());
     column.iter().for_each(|v| hash.update(v.to_le_bytes()));
-}
-
-/// A column that the writer filled from a `u64`.
-fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|e| sqlx::Error::Decode(e.into()))
-}
-
-/// A column that the writer filled from an `f64`; SQLite keeps NaN as NULL.
-fn real(row: &SqliteRow, column: &str) -> Result<f64, sqlx::Error> {
-    Ok(row.try_get::<Option<f64>, _>(column)?.unwrap_or(f64::NAN))
-}
-
-async fn read_mixes(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    selection: &Selection,
-) -> Result<Vec<SelectedMix>, StoreError> {
-    let rows = query(
-        "SELECT mix.*, scenario.digest, scenario.flow_count FROM mix JOIN scenario USING (scenario_id)
-         ORDER BY mix_id, nr_flows, seed, workload, enable_app",
-    )
-    .fetch_all(connection)
-    .await
-    .at(path)?;
-    let mixes: Vec<SelectedMix> = rows.iter().map(mix_of).collect::<Result<_, _>>().at(path)?;
-    Ok(mixes.into_iter().filter(|mix| selection.has_mix(mix)).collect())
-}
-
-fn mix_of(row: &SqliteRow) -> Result<SelectedMix, sqlx::Error> {
-    let attributes = Attributes {
-        cc: row.try_get("cc")?,
-        spatial: row.try_get("spatial")?,
-        size_dist: row.try_get("size_dist")?,
-        cluster: row.try_get("cluster")?,
-        lognorm_sigma: real(row, "lognorm_sigma")?,
-        max_load: real(row, "max_load")?,
-        delivered_load: real(row, "delivered_load")?,
-        buffer_bytes: unsigned(row, "buffer_bytes")?,
-        window_bytes: unsigned(row, "window_bytes")?,
-        hosts: unsigned(row, "host_count")?,
-        max_inflight_flows: unsigned(row, "max_inflight_flows")?,
-    };
-    Ok(SelectedMix {
-        mix_id: unsigned(row, "mix_id")?,
-        digest: row.try_get("digest")?,
-        attributes,
-        seed: unsigned(row, "seed")?,
-        nr_flows: unsigned(row, "nr_flows")?,
-        workload: row.try_get("workload")?,
-        enable_app: row.try_get("enable_app")?,
-        scenario: row.try_get("scenario_id")?,
-        flow_count: unsigned(row, "flow_count")? as usize,
-    })
-}
-
-/// The run that stands for each selected backend.
-async fn read_runs(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    scenario: i64,
-    selection: &Selection,
-) -> Result<BTreeMap<String, RunRow>, StoreError> {
-    let rows = query(
-        "SELECT run_id, backend, status, fingerprint, wall_ns, cpu_ns, timed_alone, packets, events, error
-         FROM run WHERE scenario_id = ? ORDER BY status = 'ok', started_at_unix_ms, run_id",
-    )
-    .bind(scenario)
-    .fetch_all(connection)
-    .await
-    .at(path)?;
-    // Later rows replace earlier ones of the same backend.
-    let runs: BTreeMap<String, RunRow> = rows.iter().map(run_of).collect::<Result<_, _>>().at(path)?;
-    Ok(runs.into_iter().filter(|(backend, _)| selection.has_backend(backend)).collect())
-}
-
-fn run_of(row: &SqliteRow) -> Result<(String, RunRow), sqlx::Error> {
-    let status = RunStatus::from_name(row.try_get("status")?);
-    let run = RunRow {
-        run: row.try_get("run_id")?,
-        status: status.ok_or_else(|| sqlx::Error::Decode("unknown run status".into()))?,
-        fingerprint: row.try_get("fingerprint")?,
-        wall_ns: unsigned(row, "wall_ns")?,
-        cpu_ns: unsigned(row, "cpu_ns")?,
-        timed_alone: row.try_get("timed_alone")?,
-        packets: unsigned(row, "packets")?,
-        events: unsigned(row, "events")?,
-        error: row.try_get("error")?,
-    };
-    Ok((row.try_get("backend")?, run))
 }
 
 fn status_row(mix: &SelectedMix, backend: &str, run: Option<RunRow>) -> StatusRow {

@@ -134,12 +134,13 @@ WHERE run_id = (SELECT newest.run_id FROM run AS newest
                 ORDER BY newest.started_at_unix_ms DESC, newest.run_id DESC LIMIT 1);
 
 -- The common case in one SELECT: every flow of every current mix under every backend. FCT and slowdown are NULL if unfinished.
+-- CROSS JOIN fixes the order of the loops (runs outside, their flows inside); SQLite's own choice is 2.5 times slower.
 CREATE VIEW flow_result AS
 SELECT mix.mix_id, scenario.digest AS scenario, run.backend, flow.flow_id, flow.src, flow.dst, flow.size_bytes,
        outcome.start_ns, outcome.fct_ns, flow.ideal_fct_ns,
        CAST(outcome.fct_ns AS REAL) / flow.ideal_fct_ns AS slowdown
 FROM mix
-JOIN scenario USING (scenario_id)
-JOIN selected_run AS run USING (scenario_id)
-JOIN outcome USING (run_id)
-JOIN flow ON flow.scenario_id = mix.scenario_id AND flow.flow_index = outcome.flow_index;
+CROSS JOIN scenario USING (scenario_id)
+CROSS JOIN selected_run AS run USING (scenario_id)
+CROSS JOIN outcome USING (run_id)
+CROSS JOIN flow ON flow.scenario_id = mix.scenario_id AND flow.flow_index = outcome.flow_index;
