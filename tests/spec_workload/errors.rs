@@ -47,12 +47,12 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "0.5",
             "\"high\"",
-            ":5:35: $[1].max_load: expected a load above 0 and at most 2, found \"high\"\n  hint: it is a fraction: write 0.7 for 70 %",
+            ":5:36: $[1].max_load: expected a load above 0 and at most 2, found \"high\"\n  hint: it is a fraction: write 0.7 for 70 %",
         ),
         (
             "0.5",
             "70",
-            ":5:35: $[1].max_load: expected a load above 0 and at most 2, found 70\n  hint: it is a fraction: write 0.7 for 70 %",
+            ":5:36: $[1].max_load: expected a load above 0 and at most 2, found 70\n  hint: it is a fraction: write 0.7 for 70 %",
         ),
         (
             "\"max_load\"",
@@ -62,7 +62,7 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "\"dctcp\"",
             "\"dtcp\"",
-            ":6:63: $[1].cc: expected one of dctcp, dcqcn, hp, timely, found \"dtcp\"\n  hint: did you mean `dctcp`?",
+            ":6:60: $[1].cc: expected one of dctcp, dcqcn, hp, timely, found \"dtcp\"\n  hint: did you mean `dctcp`?",
         ),
         ("9000.0", "9000.5", ":6:26: $[1].window: expected whole bytes (0 = no window), found 9000.5"),
         (
@@ -78,7 +78,7 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "\"param_1\": 20",
             "\"param_1\": -1",
-            ":6:83: $[1].param_1: expected the marking threshold K in KB at 10 Gb/s, at least 0, found -1\n  hint: param_1 and param_2 mean something else for each cc; see spec/README.md",
+            ":6:80: $[1].param_1: expected the marking threshold K in KB at 10 Gb/s, at least 0, found -1\n  hint: param_1 and param_2 mean something else for each cc; see spec/README.md",
         ),
         ("true", "2", ":6:48: $[1].enable_pfc: expected true, false, 1 or 0, found 2"),
     ] {
