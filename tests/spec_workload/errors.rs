@@ -126,6 +126,38 @@ fn unknown_fields_are_one_warning_with_suggestions() {
     }
 }
 
+#[test]
+fn files_that_are_no_text_or_not_there_are_errors_with_their_name() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let missing = scratch.path().join("none.mix.json");
+    for path in [missing.as_path(), scratch.path()] {
+        let error = load_mixes(path).expect_err("must fail");
+        assert!(matches!(error, SpecError::Read { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!("cannot read {}: ", path.display())), "{error}");
+    }
+    fs::write(&missing, b"[\n {\xff").expect("writable scratch");
+    let error = load_mixes(&missing).expect_err("must fail").to_string();
+    assert!(error.contains("none.mix.json:2:3: expected UTF-8 text, found the byte 0xff"), "{error}");
+}
+
+#[test]
+fn the_first_place_that_has_a_file_counts() {
+    // Beside the spec, and in the folder above it; the current directory has neither.
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let folder = scratch.path().join("spec");
+    fs::create_dir(&folder).expect("writable scratch");
+    let sizes = |bytes: u32| format!("0 0\n{bytes} 100\n");
+    fs::write(scratch.path().join("s.txt"), sizes(10)).expect("writable scratch");
+    let file = folder.join("x.mix.json");
+    let shipped = |name: &str| shipped_spec().join(name).display().to_string();
+    let text = GOOD.replace("spec/sizes/hadoop.txt", "s.txt").replace("spec/spatials", &shipped("spatials"));
+    fs::write(&file, text.replace("spec/clusters", &shipped("clusters"))).expect("writable scratch");
+    let largest = || load_mixes(&file).unwrap_or_else(|e| panic!("{e}")).mixes[1].sizes.points()[1].0;
+    assert_eq!(largest(), 10.0);
+    fs::write(folder.join("s.txt"), sizes(20)).expect("writable scratch");
+    assert_eq!(largest(), 20.0);
+}
+
 fn document(text: &str) -> Document {
     Document::new(Path::new("f"), text.into())
 }
