@@ -59,7 +59,7 @@ impl From<Fault> for SpecError {
 /// The name in `known` that `written` was probably meant to be.
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = written.to_lowercase();
-    let scored = known.into_iter().map(|name| (strsim::jaro_winkler(&lower, name), name));
+    let scored = known.into_iter().map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name));
     scored.filter(|(score, _)| *score > 0.84).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 

@@ -18,7 +18,8 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-const FIELDS: &[&str] = &[
+/// Every field a mix space may have.
+pub const SPACE_FIELDS: &[&str] = &[
     "spatials",
     "size_dists",
     "lognorm_sigmas",
@@ -78,7 +79,7 @@ impl MixSpace {
     /// # Errors
     /// A fault with its place.
     pub fn parse(document: &Document) -> Result<Self, SpecError> {
-        let fields = document.root()?.fields("a mix space: an object", FIELDS)?;
+        let fields = document.root()?.fields("a mix space: an object", SPACE_FIELDS)?;
         let warnings = fields
             .unknown()
             .map(|(name, hint)| format!("{}: unknown field `{name}` is ignored ({hint})", document.file().display()));

@@ -73,7 +73,7 @@ pub fn load_mixes(file: &Path) -> Result<LoadedSpec, SpecError> {
         return Err(root.fault_with("at least one mix", "an empty array", ""));
     }
     let mut library = Library::new(file);
-    let mut lines: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut ids: BTreeMap<u64, Node<'_>> = BTreeMap::new();
     let mut unknown: BTreeMap<String, (usize, String)> = BTreeMap::new();
     let mut mixes = Vec::with_capacity(nodes.len());
     for node in &nodes {
@@ -83,8 +83,8 @@ pub fn load_mixes(file: &Path) -> Result<LoadedSpec, SpecError> {
         }
         let mix = Mix::parse(&fields)?;
         let id = fields.required("id")?;
-        if let Some(line) = lines.insert(mix.id, id.line()) {
-            let hint = format!("line {line} has the same id; ids name the results");
+        if let Some(first) = ids.insert(mix.id, id.clone()) {
+            let hint = format!("line {} has the same id; ids name the results", first.line());
             return Err(id.fault_with("an id that no other mix of the list has", &mix.id.to_string(), &hint));
         }
         let cluster = library.cluster(fields.required("cluster")?)?;

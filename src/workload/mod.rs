@@ -55,7 +55,7 @@ pub struct WorkloadError {
     /// The file it was read from.
     pub spec_file: std::path::PathBuf,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// What is wrong with a workload.
@@ -141,7 +141,11 @@ pub enum Problem {
 /// # Errors
 /// [`WorkloadError`] naming mix and files.
 pub fn scenario(mix: &LoadedMix, options: &WorkloadOptions) -> Result<Scenario, WorkloadError> {
-    build(mix, options).map_err(|problem| WorkloadError { id: mix.mix.id, spec_file: mix.spec_file.clone(), problem })
+    build(mix, options).map_err(|problem| WorkloadError {
+        id: mix.mix.id,
+        spec_file: mix.spec_file.clone(),
+        problem: Box::new(problem),
+    })
 }
 
 fn build(mix: &LoadedMix, options: &WorkloadOptions) -> Result<Scenario, Problem> {

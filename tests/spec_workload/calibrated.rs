@@ -123,7 +123,7 @@ fn workloads_that_cannot_be_are_errors_that_name_mix_and_files() {
         let fails = |mix: &LoadedMix, nr_flows: usize| {
             let e = scenario(mix, &options(nr_flows, generator)).expect_err("must fail");
             assert!(e.to_string().starts_with("mix 0 of ") && e.to_string().contains("demo.mix.json: "), "{e}");
-            e.problem
+            *e.problem
         };
         assert!(matches!(fails(&base, 0), Problem::NoFlows));
         let shares = r#""same_rack": 1, "same_pod": 0, "other_pods": 0}"#;
@@ -142,7 +142,7 @@ fn workloads_that_cannot_be_are_errors_that_name_mix_and_files() {
     let mut tiny = base.clone();
     tiny.sizes = sizes("0 0\n1 100\n");
     tiny.mix.max_load = 2.0;
-    let compat = scenario(&tiny, &options(10, Generator::Compat)).expect_err("must fail").problem;
+    let compat = *scenario(&tiny, &options(10, Generator::Compat)).expect_err("must fail").problem;
     assert!(matches!(compat, Problem::Gap { .. } | Problem::Mean { .. }), "{compat}");
     made(&tiny, &options(10, Generator::Calibrated));
 }

@@ -47,12 +47,12 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "0.5",
             "\"high\"",
-            ":5:35: $[1].max_load: expected a load above 0 and at most 2, found \"high\"\n  hint: it is a fraction: write 0.7 for 70 %",
+            ":5:36: $[1].max_load: expected a load above 0 and at most 2, found \"high\"\n  hint: it is a fraction: write 0.7 for 70 %",
         ),
         (
             "0.5",
             "70",
-            ":5:35: $[1].max_load: expected a load above 0 and at most 2, found 70\n  hint: it is a fraction: write 0.7 for 70 %",
+            ":5:36: $[1].max_load: expected a load above 0 and at most 2, found 70\n  hint: it is a fraction: write 0.7 for 70 %",
         ),
         (
             "\"max_load\"",
@@ -62,7 +62,7 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "\"dctcp\"",
             "\"dtcp\"",
-            ":6:63: $[1].cc: expected one of dctcp, dcqcn, hp, timely, found \"dtcp\"\n  hint: did you mean `dctcp`?",
+            ":6:60: $[1].cc: expected one of dctcp, dcqcn, hp, timely, found \"dtcp\"\n  hint: did you mean `dctcp`?",
         ),
         ("9000.0", "9000.5", ":6:26: $[1].window: expected whole bytes (0 = no window), found 9000.5"),
         (
@@ -78,7 +78,7 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "\"param_1\": 20",
             "\"param_1\": -1",
-            ":6:83: $[1].param_1: expected the marking threshold K in KB at 10 Gb/s, at least 0, found -1\n  hint: param_1 and param_2 mean something else for each cc; see spec/README.md",
+            ":6:80: $[1].param_1: expected the marking threshold K in KB at 10 Gb/s, at least 0, found -1\n  hint: param_1 and param_2 mean something else for each cc; see spec/README.md",
         ),
         ("true", "2", ":6:48: $[1].enable_pfc: expected true, false, 1 or 0, found 2"),
     ] {
@@ -124,6 +124,38 @@ fn unknown_fields_are_one_warning_with_suggestions() {
     {
         assert!(warnings[0].contains(part), "{}", warnings[0]);
     }
+}
+
+#[test]
+fn files_that_are_no_text_or_not_there_are_errors_with_their_name() {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let missing = scratch.path().join("none.mix.json");
+    for path in [missing.as_path(), scratch.path()] {
+        let error = load_mixes(path).expect_err("must fail");
+        assert!(matches!(error, SpecError::Read { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!("cannot read {}: ", path.display())), "{error}");
+    }
+    fs::write(&missing, b"[\n {\xff").expect("writable scratch");
+    let error = load_mixes(&missing).expect_err("must fail").to_string();
+    assert!(error.contains("none.mix.json:2:3: expected UTF-8 text, found the byte 0xff"), "{error}");
+}
+
+#[test]
+fn the_first_place_that_has_a_file_counts() {
+    // Beside the spec, and in the folder above it; the current directory has neither.
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let folder = scratch.path().join("spec");
+    fs::create_dir(&folder).expect("writable scratch");
+    let sizes = |bytes: u32| format!("0 0\n{bytes} 100\n");
+    fs::write(scratch.path().join("s.txt"), sizes(10)).expect("writable scratch");
+    let file = folder.join("x.mix.json");
+    let shipped = |name: &str| shipped_spec().join(name).display().to_string();
+    let text = GOOD.replace("spec/sizes/hadoop.txt", "s.txt").replace("spec/spatials", &shipped("spatials"));
+    fs::write(&file, text.replace("spec/clusters", &shipped("clusters"))).expect("writable scratch");
+    let largest = || load_mixes(&file).unwrap_or_else(|e| panic!("{e}")).mixes[1].sizes.points()[1].0;
+    assert_eq!(largest(), 10.0);
+    fs::write(folder.join("s.txt"), sizes(20)).expect("writable scratch");
+    assert_eq!(largest(), 20.0);
 }
 
 fn document(text: &str) -> Document {

@@ -150,3 +150,16 @@ fn the_second_stream_draws_what_the_original_drew_with_its_second_seed() {
 ]"#
     );
 }
+
+#[test]
+fn schemas_know_exactly_the_fields_the_reader_knows() {
+    let names = |file: &str, pointer: &str| {
+        let text = fs::read_to_string(shipped_spec().join("schema").join(file)).expect("shipped");
+        let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let properties = schema.pointer(pointer).and_then(|p| p.as_object()).expect("an object");
+        properties.keys().cloned().collect::<std::collections::BTreeSet<_>>()
+    };
+    let known = |fields: &[&str]| fields.iter().map(|f| (*f).to_string()).collect();
+    assert_eq!(names("mix.schema.json", "/$defs/mix/properties"), known(mixlab::spec::mix::MIX_FIELDS));
+    assert_eq!(names("mixspace.schema.json", "/properties"), known(mixlab::spec::mixspace::SPACE_FIELDS));
+}
