@@ -147,6 +147,53 @@ fn overall_row(backend: &str, rows: &[Row]) -> Option<Row> {
     })
 }
 
+/// How many FCTs of a run equal the baseline's, to the nanosecond, and where it is furthest off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agreement {
+    /// Mix of the scenario.
+    pub mix_id: u64,
+    /// Backend compared with the baseline.
+    pub backend: String,
+    /// Flows of the scenario.
+    pub flows: usize,
+    /// Flows with the same fate: equal FCT, or unfinished in both.
+    pub equal: usize,
+    /// Flows that the baseline finished and the backend did not.
+    pub unfinished: usize,
+    /// Flows that the backend finished and the baseline did not.
+    pub extra: usize,
+    /// The flow whose FCT is relatively furthest off: its position, the baseline's FCT and the backend's, in ns.
+    pub worst: Option<(usize, u64, u64)>,
+}
+
+/// Compares FCTs flow by flow, per scenario and backend.
+pub fn flow_by_flow(dataset: &Dataset, baseline: &str) -> Vec<Agreement> {
+    let mut rows = Vec::new();
+    for scenario in &dataset.scenarios {
+        let Some(truth) = scenario.runs.get(baseline) else { continue };
+        for (backend, run) in scenario.runs.iter().filter(|(b, _)| *b != baseline) {
+            let pairs = || truth.fct_ns.iter().copied().zip(run.fct_ns.iter().copied()).enumerate();
+            let error = |t: u64, o: u64| (o as f64 - t as f64).abs() / t as f64;
+            let both = pairs().filter(|(_, (t, o))| *t != UNFINISHED && *o != UNFINISHED && t != o);
+            rows.push(Agreement {
+                mix_id: scenario.mix_id,
+                backend: backend.clone(),
+                flows: truth.fct_ns.len(),
+                equal: pairs().filter(|(_, (t, o))| t == o).count(),
+                unfinished: pairs().filter(|(_, (t, o))| *t != UNFINISHED && *o == UNFINISHED).count(),
+                extra: pairs().filter(|(_, (t, o))| *t == UNFINISHED && *o != UNFINISHED).count(),
+                worst: both
+                    .max_by(|(_, (t, o)), (_, (u, p))| error(*t, *o).total_cmp(&error(*u, *p)))
+                    .map(|(flow, (t, o))| (flow, t, o)),
+            });
+        }
+    }
+    rows
+}
+
+/// FCT of a flow that did not finish, in a dataset's column.
+const UNFINISHED: u64 = u64::MAX;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +247,17 @@ mod tests {
         assert_eq!(overall.buckets[1], None);
         assert_eq!(overall.buckets[2].map(|b| b.flows), Some(1));
         assert_eq!(c.warnings.len(), 1, "{:?}", c.warnings);
+    }
+
+    #[test]
+    fn flows_agree_if_their_fate_is_the_same_to_the_nanosecond() {
+        let mut truth = run(&[1.0; 3], 1.0);
+        truth.fct_ns = vec![100, 200, UNFINISHED].into();
+        let mut other = truth.clone();
+        other.fct_ns = vec![100, 210, UNFINISHED].into();
+        let dataset = Dataset { scenarios: vec![scenario(4, vec![("packet", truth), ("other", other)])] };
+        let rows = flow_by_flow(&dataset, "packet");
+        assert_eq!((rows[0].equal, rows[0].flows, rows[0].worst), (2, 3, Some((1, 200, 210))));
     }
 
     #[test]

@@ -105,7 +105,9 @@ pub enum Command {
     /// Parsimon over Minim, clustered
     PmnMc,
     /// Write flows.json, topology.txt, flows.txt and path_1.txt of every mix, or draw mixes from a mix space; runs nothing
-    #[command(after_help = "Examples:\n  mixlab --root demo --mixes spec/demo.mix.json expand\n  mixlab expand --mixspace spec/eval_train.mixspace.json --count 40 --seed 1 --out my.mix.json")]
+    #[command(
+        after_help = "Examples:\n  mixlab --root demo --mixes spec/demo.mix.json expand\n  mixlab expand --mixspace spec/eval_train.mixspace.json --count 40 --seed 1 --out my.mix.json"
+    )]
     Expand(ExpandArgs),
     /// Draw figures from the store
     Figures(FigureArgs),
@@ -114,6 +116,11 @@ pub enum Command {
     Compare(CompareArgs),
     /// What is done, failed and missing
     Status,
+    /// Store results of an outside simulator or testbed: folders with config.txt, topology.txt, flows.txt and fct*.txt
+    #[command(
+        after_help = "Then `mixlab --root R packet` runs the imported scenarios, and `mixlab --root R compare --baseline NAME --flows` says how far it is, flow by flow."
+    )]
+    Import(ImportArgs),
     /// Write stored results as files
     Export(ExportArgs),
     /// What mixlab finds on this machine
@@ -174,6 +181,9 @@ pub struct CompareArgs {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
+    /// Flow by flow: how many FCTs are equal per scenario, and the flows that differ most
+    #[arg(long)]
+    pub flows: bool,
 }
 
 /// Forms of a comparison.
@@ -185,6 +195,17 @@ pub enum TableFormat {
     Json,
     /// One row per scenario, backend and bucket
     Csv,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Name of the backend these results are filed under, such as `ns3-lab`
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// Folders that are, or contain, scenario folders
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
 }
 
 /// Options of `export`.

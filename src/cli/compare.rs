@@ -1,11 +1,12 @@
 //! `compare`: errors and speed of every backend against a baseline, as a table, JSON or CSV.
 
-use super::args::{CompareArgs, Common, TableFormat};
+use super::args::{Common, CompareArgs, TableFormat};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::sweep::planned_scenarios;
 use super::table::{TextTable, percent, ratio, seconds};
 use super::{data, warn};
-use crate::compare::{Comparison, Row, compare, default_baseline};
+use crate::compare::{Agreement, Comparison, Row, compare, default_baseline, flow_by_flow};
 use crate::dataset::Dataset;
 use crate::statistics::{BUCKET_NAMES, ErrorSummary};
 use crate::store::{Reader, Selection};
@@ -18,6 +19,9 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Failure> {
     let dataset = reader.dataset(&selection(common)?).await?;
     let comparison = comparison(common, &dataset, args.baseline.as_deref())?;
     warn(common, &comparison.warnings);
+    if args.flows {
+        return data(&flow_table(&flow_by_flow(&dataset, &comparison.baseline), args.format));
+    }
     data(&match args.format {
         TableFormat::Table => table(&comparison),
         TableFormat::Json => format!("{:#}\n", json_of(&comparison)),
@@ -27,8 +31,8 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Failure> {
 
 /// The mixes a command is about: those of `--mixes`, else all that are stored.
 pub fn selection(common: &Common) -> Result<Selection, Failure> {
-    let digests = match common.mixes {
-        Some(_) => Some(super::sweep::planned_scenarios(common)?.into_iter().map(|s| s.digest).collect()),
+    let digests = match &common.mixes {
+        Some(file) => Some(planned_scenarios(common, file)?.into_iter().map(|s| s.digest).collect()),
         None => None,
     };
     Ok(Selection { digests, ..Selection::default() })
@@ -46,15 +50,18 @@ fn comparison(common: &Common, dataset: &Dataset, baseline: Option<&str>) -> Res
     let root = common.root.display();
     let baseline = match baseline {
         Some(name) => name.to_owned(),
-        None => default_baseline(dataset)
-            .ok_or_else(|| lacking(format!("no ns3 or packet run is stored under {root}: run one, or name a --baseline")))?,
+        None => default_baseline(dataset).ok_or_else(|| {
+            lacking(format!("no ns3 or packet run is stored under {root}: run one, or name a --baseline"))
+        })?,
     };
     if !dataset.scenarios.iter().any(|s| s.runs.contains_key(&baseline)) {
         return Err(lacking(format!("no finished run of the baseline `{baseline}` is stored under {root}")));
     }
     let comparison = compare(dataset, &baseline);
     if comparison.overall.is_empty() {
-        return Err(lacking(format!("no backend but `{baseline}` has a finished run of the same scenarios under {root}")));
+        return Err(lacking(format!(
+            "no backend but `{baseline}` has a finished run of the same scenarios under {root}"
+        )));
     }
     Ok(comparison)
 }
@@ -80,7 +87,8 @@ fn overall(c: &Comparison) -> String {
     for row in &c.overall {
         table.row(row_cells(row, row.scenarios.to_string()));
     }
-    let stars = if c.overall.iter().all(|r| r.timed_alone) { "" } else { "* timed beside other runs: compare CPU times\n" };
+    let stars =
+        if c.overall.iter().all(|r| r.timed_alone) { "" } else { "* timed beside other runs: compare CPU times\n" };
     format!("error of the FCT slowdown against {} (means over scenarios)\n\n{}{stars}", c.baseline, table.text())
 }
 
@@ -107,6 +115,38 @@ fn table(c: &Comparison) -> String {
     }
     let _ = write!(text, "\nper scenario\n{}", table.text());
     text
+}
+
+fn flow_table(rows: &[Agreement], format: TableFormat) -> String {
+    let worst =
+        |r: &Agreement| r.worst.map_or(String::new(), |(flow, t, o)| format!("flow {flow}: {o} ns, not {t} ns"));
+    let cells = |r: &Agreement| {
+        let counts = [r.flows, r.equal, r.unfinished, r.extra].map(|n| n.to_string());
+        [vec![r.backend.clone(), r.mix_id.to_string()], counts.to_vec(), vec![worst(r)]].concat()
+    };
+    const COLUMNS: [&str; 7] = ["backend", "mix", "flows", "equal", "unfinished", "extra", "worst"];
+    match format {
+        TableFormat::Table => {
+            let mut table = TextTable::new(&COLUMNS);
+            rows.iter().for_each(|r| table.row(cells(r)));
+            let total = |n: fn(&Agreement) -> usize| rows.iter().map(n).sum::<usize>().to_string();
+            let sums = [total(|r| r.flows), total(|r| r.equal), total(|r| r.unfinished), total(|r| r.extra)];
+            table.row([vec!["all".into(), String::new()], sums.to_vec(), vec![String::new()]].concat());
+            table.text()
+        }
+        TableFormat::Csv => {
+            let lines = rows.iter().map(|r| cells(r).join(",").replace("ns, not", "ns not"));
+            std::iter::once(COLUMNS.join(",")).chain(lines).map(|l| l + "\n").collect()
+        }
+        TableFormat::Json => {
+            let objects = rows.iter().map(|r| {
+                let worst = r.worst.map(|(flow, t, o)| json!({"flow": flow, "baseline_fct_ns": t, "fct_ns": o}));
+                json!({"backend": r.backend, "mix_id": r.mix_id, "flows": r.flows, "equal": r.equal,
+                       "unfinished": r.unfinished, "extra": r.extra, "worst": worst})
+            });
+            format!("{:#}\n", Value::Array(objects.collect()))
+        }
+    }
 }
 
 fn errors_json(e: &ErrorSummary) -> Value {

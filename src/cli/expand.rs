@@ -17,7 +17,10 @@ pub fn run(common: &Common, args: &ExpandArgs) -> Result<Exit, Failure> {
         let text = space.to_json(&mixes).map_err(|e| Failure::internal(e.to_string()))?;
         return write_text(out, &text);
     }
-    let scenarios = planned_scenarios(common)?;
+    let Some(file) = &common.mixes else {
+        return Err(Failure::new(Exit::Usage, "expand needs --mixes FILE, or --mixspace with --count and --out"));
+    };
+    let scenarios = planned_scenarios(common, file)?;
     for s in &scenarios {
         let dir = common.root.join(s.entry.mix_id.to_string());
         write_scenario_files(&s.scenario, &dir).map_err(|e| Failure::internal(e.to_string()))?;

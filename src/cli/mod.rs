@@ -11,6 +11,7 @@ mod expand;
 mod export;
 mod failure;
 mod figures;
+mod import;
 mod progress;
 mod status;
 mod sweep;
@@ -57,6 +58,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Figures(args) => figures::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
         Command::Status => status::run(common).await,
+        Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,
         Command::Doctor => doctor::run(common).await,
         Command::HelpEvents => data(events::SCHEMA),

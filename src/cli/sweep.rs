@@ -10,10 +10,11 @@ use crate::backends;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
 use crate::spec;
-use crate::store::{Provenance, Reader, Selection, Writer};
+use crate::store::{Provenance, Reader, Selection, StoreError, Writer};
 use crate::workload::{Generator, WorkloadOptions};
 use mixlab_contract::Backend;
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,11 +51,32 @@ fn exit_of(summary: &SweepSummary) -> Exit {
     }
 }
 
-/// Loads the spec and makes its scenarios; `--mixes` is required.
-pub fn planned_scenarios(common: &Common) -> Result<Vec<PlannedScenario>, Failure> {
-    let Some(file) = &common.mixes else {
-        return Err(Failure::new(Exit::Usage, "--mixes FILE is missing: which mixes? (try --mixes spec/demo.mix.json)"));
+/// The scenarios of `--mixes`, or every stored one without it.
+async fn scenarios_of(common: &Common) -> Result<Vec<PlannedScenario>, Failure> {
+    if let Some(file) = &common.mixes {
+        return planned_scenarios(common, file);
+    }
+    let missing = |why: &str| {
+        let text = format!(
+            "--mixes FILE is missing and {why} {}: which mixes? (try --mixes spec/demo.mix.json)",
+            common.root.display()
+        );
+        Failure::new(Exit::Usage, text)
     };
+    let reader = match Reader::open(&common.root).await {
+        Err(StoreError::NotFound { .. }) => return Err(missing("there is no store under")),
+        other => other?,
+    };
+    let mut scenarios = Vec::new();
+    for (entry, digest) in reader.entries(&Selection::default()).await? {
+        let scenario = Arc::new(reader.load_scenario(&digest).await?);
+        scenarios.push(PlannedScenario { entry, scenario, digest });
+    }
+    if scenarios.is_empty() { Err(missing("no scenario is stored under")) } else { Ok(scenarios) }
+}
+
+/// Loads a spec and makes its scenarios.
+pub fn planned_scenarios(common: &Common, file: &Path) -> Result<Vec<PlannedScenario>, Failure> {
     let spec = spec::load_mixes(file)?;
     warn(common, &spec.warnings);
     let options = WorkloadOptions {
@@ -75,7 +97,7 @@ async fn execute(
     common: &Common,
     backends: Vec<Arc<dyn Backend>>,
 ) -> Result<Option<(SweepSummary, Vec<u64>)>, Failure> {
-    let scenarios = planned_scenarios(common)?;
+    let scenarios = scenarios_of(common).await?;
     let mix_ids = scenarios.iter().map(|s| s.entry.mix_id).collect();
     let mut writer = Writer::open(&common.root).await?;
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
@@ -111,7 +133,10 @@ async fn execute(
     closed?;
     progress.into_inner().finish(&summary);
     if common.enable_train {
-        remark(common, "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet");
+        remark(
+            common,
+            "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet",
+        );
     }
     Ok(Some((summary, mix_ids)))
 }
@@ -146,7 +171,8 @@ async fn wait_for_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-fn provenance() -> Provenance {
+/// What makes the runs of this process.
+pub fn provenance() -> Provenance {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     Provenance {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -168,5 +194,11 @@ fn dry_run(plan: &Plan) -> String {
             s.digest[..12].into(),
         ]);
     }
-    format!("{}{} runs to do, {} done, {} failed before\n", table.text(), plan.missing.len(), plan.done, plan.kept_failures)
+    format!(
+        "{}{} runs to do, {} done, {} failed before\n",
+        table.text(),
+        plan.missing.len(),
+        plan.done,
+        plan.kept_failures
+    )
 }

@@ -4,7 +4,6 @@
 //! Both read the store only. Every file appears whole: it is written under a temporary name beside its place, then renamed.
 
 mod parsimon;
-mod replace;
 mod table;
 mod tidy_parquet;
 

@@ -4,8 +4,8 @@
 //! (delivery time, ties by flow); size is in bytes, `sim` is the name of the original program's enum variant. `elapsed.txt`
 //! is the wall time in whole seconds, rounded down, without a newline.
 
-use super::replace::Replacement;
 use super::{ExportError, table::real};
+use crate::atomic::Replacement;
 use crate::dataset::RunResults;
 use crate::store::{FlowColumns, Reader, Selection};
 use std::collections::BTreeSet;
@@ -19,15 +19,15 @@ use std::path::{Path, PathBuf};
 pub async fn parsimon_layout(reader: &Reader, selection: &Selection, root: &Path) -> Result<Vec<PathBuf>, ExportError> {
     let mixes = reader.mixes(selection).await?;
     let mut seen = BTreeSet::new();
-    if let Some(again) = mixes.iter().find(|mix| !seen.insert(mix.mix_id)) {
+    if let Some(again) = mixes.iter().find(|mix| !seen.insert(mix.entry.mix_id)) {
         return Err(ExportError::SeveralScenarios { mix_id: again.mix_id });
     }
     let mut written = Vec::new();
     for mix in mixes {
         let (flows, results) = (reader.flows(&mix).await?, reader.results(&mix, selection).await?);
         for (backend, run) in &results.runs {
-            let folder = root.join(mix.mix_id.to_string()).join(folder_name(backend)?);
-            let records = |to: &mut dyn Write| write_records(to, mix.mix_id, backend, &flows, run);
+            let folder = root.join(mix.entry.mix_id.to_string()).join(folder_name(backend)?);
+            let records = |to: &mut dyn Write| write_records(to, mix.entry.mix_id, backend, &flows, run);
             written.push(write_file(folder.join("records.csv"), records)?);
             let elapsed = |to: &mut dyn Write| write!(to, "{}", run.wall_s as u64);
             written.push(write_file(folder.join("elapsed.txt"), elapsed)?);
@@ -42,9 +42,11 @@ fn folder_name(backend: &str) -> Result<&str, ExportError> {
 }
 
 fn write_file(place: PathBuf, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<PathBuf, ExportError> {
-    let mut replacement = Replacement::of(&place)?;
-    content(&mut replacement.file).map_err(|e| ExportError::io(&place, e))?;
-    replacement.finish()?;
+    let written = Replacement::of(&place).and_then(|mut replacement| {
+        content(&mut replacement.file)?;
+        replacement.finish()
+    });
+    written.map_err(|e| ExportError::io(&place, e))?;
     Ok(place)
 }
 

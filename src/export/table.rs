@@ -2,9 +2,9 @@
 //!
 //! Order: mix, backend, flow. A value that does not exist (FCT of an unfinished flow) is missing, never a special number.
 
-use super::replace::Replacement;
 use super::tidy_parquet::ParquetTable;
 use super::{ExportError, Format};
+use crate::atomic::Replacement;
 use crate::dataset::{RunResults, ScenarioResults};
 use crate::store::{FlowColumns, Reader, Selection};
 use std::fmt::Write as _;
@@ -104,7 +104,7 @@ impl Block<'_> {
 /// # Errors
 /// [`ExportError::Io`], [`ExportError::Parquet`], or what the store says; an older file is still there then.
 pub async fn tidy(reader: &Reader, selection: &Selection, format: Format, out: &Path) -> Result<(), ExportError> {
-    let mut replacement = Replacement::of(out)?;
+    let mut replacement = Replacement::of(out).map_err(|e| ExportError::io(out, e))?;
     match format {
         Format::Csv => {
             tidy_csv(reader, selection, &mut replacement.file).await.map_err(|e| match e {
@@ -119,7 +119,7 @@ pub async fn tidy(reader: &Reader, selection: &Selection, format: Format, out: &
             table.finish().map_err(named)?;
         }
     }
-    replacement.finish()
+    replacement.finish().map_err(|e| ExportError::io(out, e))
 }
 
 /// Writes the same table as CSV to a stream.

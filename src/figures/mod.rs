@@ -24,6 +24,7 @@ mod slowdown_cdf;
 mod style;
 mod table;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use canvas::{Canvas, DrawResult};
@@ -31,6 +32,7 @@ pub use error::{FigureError, Missing};
 pub use scope::Scope;
 pub use table::{Cell, Row, Table};
 
+use crate::atomic::Replacement;
 use crate::dataset::Dataset;
 
 /// What a figure needs before it can say anything.
@@ -155,29 +157,15 @@ pub fn write(
 
 /// Writes all files beside their places, then moves them there; leaves no temporary file behind.
 fn replace_all(files: &[(&PathBuf, &[u8])]) -> Result<(), FigureError> {
-    let beside = |path: &Path| {
-        path.with_extension(format!(
-            "{}.{}.tmp",
-            path.extension().unwrap_or_default().to_string_lossy(),
-            std::process::id()
-        ))
-    };
     let at = |path: &Path| {
         let path = path.to_path_buf();
         move |source| FigureError::Write { path, source }
     };
-    let all = || {
-        for (path, bytes) in files {
-            std::fs::write(beside(path), bytes).map_err(at(path))?;
-        }
-        files.iter().try_for_each(|(path, _)| std::fs::rename(beside(path), path).map_err(at(path)))
-    };
-    let outcome = all();
-    if outcome.is_err() {
-        for (path, _) in files {
-            // Most are not there; one that cannot be removed changes nothing about the error to report.
-            let _ = std::fs::remove_file(beside(path));
-        }
+    let mut written = Vec::new();
+    for (path, bytes) in files {
+        let mut replacement = Replacement::of(path).map_err(at(path))?;
+        replacement.file.write_all(bytes).map_err(at(path))?;
+        written.push((replacement, path));
     }
-    outcome
+    written.into_iter().try_for_each(|(replacement, path)| replacement.finish().map_err(at(path)))
 }

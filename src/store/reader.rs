@@ -6,7 +6,7 @@
 use super::error::{At, StoreError};
 use super::rows::{RunRow, SelectedMix, read_mixes, read_runs, unsigned};
 use super::summary::slowdown;
-use super::{FILE_NAME, RunStatus, columns, format, physics};
+use super::{FILE_NAME, MixEntry, RunStatus, columns, format, physics};
 use crate::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
 use mixlab_contract::scenario::hex;
 use mixlab_contract::{Bytes, Flow, NodeId, Scenario, ScenarioParts, SimDuration, SimTime};
@@ -31,7 +31,7 @@ pub struct Selection {
 
 impl Selection {
     pub(super) fn has_mix(&self, mix: &SelectedMix) -> bool {
-        self.mix_ids.as_ref().is_none_or(|ids| ids.contains(&mix.mix_id))
+        self.mix_ids.as_ref().is_none_or(|ids| ids.contains(&mix.entry.mix_id))
             && self.digests.as_ref().is_none_or(|digests| digests.contains(&mix.digest))
     }
 
@@ -123,7 +123,7 @@ impl Reader {
                 None => self.read_results(&mut snapshot, &mix, selection).await?,
             };
             known.entry(mix.scenario).or_insert(scenarios.len());
-            scenarios.push(ScenarioResults { mix_id: mix.mix_id, attributes: mix.attributes, ..results });
+            scenarios.push(ScenarioResults { mix_id: mix.entry.mix_id, attributes: mix.entry.attributes, ..results });
         }
         Ok(Dataset { scenarios })
     }
@@ -147,6 +147,15 @@ impl Reader {
             backends.iter().map(|backend| status_row(mix, backend, runs.remove(backend))).collect::<Vec<_>>()
         });
         Ok(grid.collect())
+    }
+
+    /// The selected mixes as they were filed, each with the digest of its scenario.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn entries(&self, selection: &Selection) -> Result<Vec<(MixEntry, String)>, StoreError> {
+        let mixes = read_mixes(&mut *self.connection.lock().await, &self.path, selection).await?;
+        Ok(mixes.into_iter().map(|mix| (mix.entry, mix.digest)).collect())
     }
 
     /// Rebuilds a scenario.
@@ -188,7 +197,14 @@ impl Reader {
         let mut snapshot = connection.begin().await.at(&self.path)?;
         let mut all = Sha256::new();
         for mix in read_mixes(&mut snapshot, &self.path, selection).await? {
-            let head = (mix.mix_id, mix.seed, mix.nr_flows, &mix.workload, mix.enable_app, &mix.digest);
+            let head = (
+                mix.entry.mix_id,
+                mix.entry.seed,
+                mix.entry.nr_flows,
+                &mix.entry.workload,
+                mix.entry.enable_app,
+                &mix.digest,
+            );
             all.update(format!("{head:?}\n"));
             let flows = self.read_flows(&mut snapshot, mix.scenario, mix.flow_count).await?;
             let FlowColumns { id, src, dst, size_bytes, start_ns, ideal_fct_ns } = &flows;
@@ -263,7 +279,7 @@ impl Reader {
                 missing.insert(backend, first_line.unwrap_or(row.status.name()).to_owned());
             }
         }
-        let (mix_id, digest, attributes) = (mix.mix_id, mix.digest.clone(), mix.attributes.clone());
+        let (mix_id, digest, attributes) = (mix.entry.mix_id, mix.digest.clone(), mix.entry.attributes.clone());
         Ok(ScenarioResults { mix_id, digest, attributes, size_bytes, ideal_fct_ns, runs, missing })
     }
 
@@ -323,10 +339,10 @@ fn status_row(mix: &SelectedMix, backend: &str, run: Option<RunRow>) -> StatusRo
     let (fingerprint, wall_ns, cpu_ns, timed_alone, error) =
         run.map(|r| (r.fingerprint, r.wall_ns, r.cpu_ns, r.timed_alone, r.error)).unwrap_or_default();
     StatusRow {
-        mix_id: mix.mix_id,
+        mix_id: mix.entry.mix_id,
         digest: mix.digest.clone(),
-        nr_flows: mix.nr_flows,
-        attributes: mix.attributes.clone(),
+        nr_flows: mix.entry.nr_flows,
+        attributes: mix.entry.attributes.clone(),
         backend: backend.to_owned(),
         status,
         fingerprint,

@@ -1,7 +1,7 @@
 //! Rows of `mix` and `run` as the reader works with them.
 
 use super::error::{At, StoreError};
-use super::{RunStatus, Selection};
+use super::{MixEntry, RunStatus, Selection};
 use crate::dataset::Attributes;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, query};
@@ -11,13 +11,8 @@ use std::path::Path;
 /// A mix and the scenario it currently makes.
 #[derive(Clone, Debug)]
 pub(crate) struct SelectedMix {
-    pub(crate) mix_id: u64,
+    pub(crate) entry: MixEntry,
     pub(crate) digest: String,
-    pub(crate) attributes: Attributes,
-    pub(super) seed: u64,
-    pub(super) nr_flows: u64,
-    pub(super) workload: String,
-    pub(super) enable_app: bool,
     pub(super) scenario: i64,
     pub(super) flow_count: usize,
 }
@@ -76,14 +71,19 @@ fn mix_of(row: &SqliteRow) -> Result<SelectedMix, sqlx::Error> {
         hosts: unsigned(row, "host_count")?,
         max_inflight_flows: unsigned(row, "max_inflight_flows")?,
     };
-    Ok(SelectedMix {
+    let entry = MixEntry {
         mix_id: unsigned(row, "mix_id")?,
-        digest: row.try_get("digest")?,
-        attributes,
+        spec_file: row.try_get("spec_file")?,
+        mix_json: row.try_get("mix_json")?,
         seed: unsigned(row, "seed")?,
         nr_flows: unsigned(row, "nr_flows")?,
         workload: row.try_get("workload")?,
         enable_app: row.try_get("enable_app")?,
+        attributes,
+    };
+    Ok(SelectedMix {
+        entry,
+        digest: row.try_get("digest")?,
         scenario: row.try_get("scenario_id")?,
         flow_count: unsigned(row, "flow_count")? as usize,
     })
