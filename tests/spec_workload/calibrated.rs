@@ -154,3 +154,20 @@ fn one_flow_is_a_workload() {
         assert_eq!((s.flows().len(), delivered_load(&s)), (1, 0.0));
     }
 }
+
+#[test]
+fn delivered_load_is_the_bytes_of_the_busiest_channel_over_the_span_of_arrivals() {
+    for generator in BOTH {
+        let s = made(&demo()[3], &options(300, generator));
+        let starts: Vec<u64> = s.flows().iter().map(|f| f.start.ns_floor()).collect();
+        let span_s = (starts.iter().max().expect("flows") - starts.iter().min().expect("flows")) as f64 / 1e9;
+        let load = |channel: u32| {
+            let channel = mixlab_contract::ChannelId(channel);
+            let crossing = s.indices().filter(|i| s.path(*i).contains(&channel));
+            let bits: u64 = crossing.map(|i| s.flow(i).size.0 * 8).sum();
+            bits as f64 / span_s / s.topology().link(channel).rate.0 as f64
+        };
+        let busiest = (0..s.topology().channel_count() as u32).map(load).fold(0.0, f64::max);
+        assert!((delivered_load(&s) / busiest - 1.0).abs() < 1e-9, "{generator:?}");
+    }
+}
