@@ -48,7 +48,7 @@ struct State {
     rate: u64,
     u: f64,
     stage: u32,
-    window_end: u64,
+    window_end: u32,
     hops: [HopRecord; 5],
 }
 
