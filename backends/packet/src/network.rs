@@ -177,7 +177,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     pub(crate) fn transmit(&mut self, channel: u32, packet: u32, more: bool) {
         let port = &mut self.ports[channel as usize];
-        let p = &self.slab.packets[packet as usize];
+        let p = &mut self.slab.packets[packet as usize];
         let size = u32::from(p.size);
         self.counters.packets += u64::from(matches!(p.kind, Kind::Data | Kind::Ack | Kind::Nack));
         self.probe.transmit(&Transmission {
@@ -204,7 +204,10 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let received = match p.kind {
             Kind::Pause => event::PAUSE,
             Kind::Resume => event::RESUME,
-            _ if !port.to_host => event::FORWARD,
+            _ if !port.to_host => {
+                p.next = self.routes[p.hop as usize + 1];
+                event::FORWARD
+            }
             Kind::Data => event::DATA,
             Kind::Ack | Kind::Nack => event::ACK,
         };

@@ -81,11 +81,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     pub(crate) fn forward(&mut self, channel: u32, packet: u32) {
         let p = &mut self.slab.packets[packet as usize];
+        let out = p.next;
         p.hop += 1;
         p.entered = channel;
         let size = u64::from(p.size);
         let high = self.physics.ack_high && p.kind != Kind::Data;
-        let out = self.routes[p.hop as usize];
         if high {
             let port = &mut self.ports[out as usize];
             port.high.push(&mut self.slab.packets, packet);
