@@ -99,7 +99,13 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         s.next += payload;
         s.last_size = size;
         let pace = if self.physics.rate_bound { s.rate } else { self.hosts[s.host as usize].max_rate };
-        s.next_available = (self.now + transmission(size, pace)) as i64;
+        let device = &self.devices[channel as usize];
+        let time = if pace == device.rate && size == self.physics.data_size {
+            self.ports[channel as usize].tx_data.into()
+        } else {
+            transmission(size, pace)
+        };
+        s.next_available = (self.now + time) as i64;
         let packet = self.slab.add(packet);
         self.transmit(channel, packet, true);
     }
