@@ -1,7 +1,7 @@
 //! Packet transmissions per CPU second on two generated leaf–spine fabrics of 10 Gb/s links at half load: 32 and 1,024
 //! hosts, each under the four congestion controls. Prints one line per run, and how much slower the larger fabric is.
 //!
-//! `cargo bench -p mixlab-packet`
+//! `cargo bench -p mixlab-packet --bench speed [-- cc …]`
 
 use cpu_time::ThreadTime;
 use mixlab_contract::conformance::SplitMix;
@@ -19,7 +19,9 @@ const LINK: BitsPerSec = BitsPerSec::from_gbps(10);
 fn main() {
     println!("| hosts | cc | flows | packets | events | CPU s | packets per CPU s |");
     println!("|---|---|---|---|---|---|---|");
-    for congestion_control in controls() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let is_wanted = |c: &CongestionControl| wanted.is_empty() || wanted.iter().any(|w| w == c.name());
+    for congestion_control in controls().into_iter().filter(is_wanted) {
         // Leaves, hosts per leaf, spines (as many as hosts per leaf: no oversubscription), flows.
         let small = measure(&fabric(4, 8, 8, 20_000, congestion_control));
         let large = measure(&fabric(64, 16, 16, 40_000, congestion_control));

@@ -17,6 +17,11 @@ const LARGEST_PACKET: u64 = u16::MAX as u64;
 const LARGEST_INDEX: usize = 1 << 28;
 /// Host ids an ns-3 address can hold.
 const LARGEST_NODE: usize = 65_535;
+/// Buffers and windows are counted in 32 bits.
+const LARGEST_BUFFER: u64 = u32::MAX as u64;
+/// Slowest link and longest delay whose times fit in 32 bits of nanoseconds.
+const SLOWEST_LINK: BitsPerSec = BitsPerSec(1_000_000);
+const LONGEST_DELAY: SimDuration = SimDuration::from_ns(1_000_000_000);
 
 /// The packet-level simulator as a backend: same results as the RDMA ns-3 of the m4 paper, to the nanosecond.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +66,11 @@ fn sizes(scenario: &Scenario) -> Option<String> {
     if packet > LARGEST_PACKET {
         return Some(format!("a packet of {packet} bytes (at most {LARGEST_PACKET})"));
     }
+    for (what, bytes) in [("buffer", t.buffer), ("window", t.window.unwrap_or_default())] {
+        if bytes.0 > LARGEST_BUFFER {
+            return Some(format!("a {what} of {bytes} (at most {LARGEST_BUFFER})"));
+        }
+    }
     if topology.node_count() > LARGEST_NODE {
         return Some(format!("a network of {} nodes (at most {LARGEST_NODE})", topology.node_count()));
     }
@@ -77,6 +87,12 @@ fn links(scenario: &Scenario) -> Option<String> {
         let switch_sends = [link.a, link.b].iter().any(|n| topology.kind(*n) == NodeKind::Switch);
         if t.ecn && switch_sends && t.marking_at(link.rate).is_none() {
             return Some(format!("ECN on a link of {} without marking thresholds for that rate", link.rate));
+        }
+        if link.rate < SLOWEST_LINK || link.delay > LONGEST_DELAY {
+            return Some(format!(
+                "a link of {} and {} (at least {SLOWEST_LINK}, at most {LONGEST_DELAY})",
+                link.rate, link.delay
+            ));
         }
         if !whole_ns(link.delay) {
             return Some(format!("a propagation delay of {} (whole nanoseconds only)", link.delay));

@@ -3,7 +3,7 @@
 use crate::congestion::rate_code;
 use crate::packet::Fifo;
 use crate::physics::Physics;
-use crate::port::{Host, Ingress, Port, Switch, transmission};
+use crate::port::{Device, Host, Ingress, NEVER, Port, Switch, transmission};
 use mixlab_contract::{Bytes, ChannelId, Link, Marking, NodeId, NodeKind, Scenario, Topology};
 
 /// Lossless queues of a port for which headroom is set aside (0 and 3; only 3 is ever accounted).
@@ -16,6 +16,7 @@ const RESPONSE_BYTES: f64 = 3860.0;
 /// The state of an empty network.
 pub(crate) struct Parts {
     pub ports: Vec<Port>,
+    pub devices: Vec<Device>,
     pub ingress: Vec<Ingress>,
     pub switches: Vec<Switch>,
     pub hosts: Vec<Host>,
@@ -28,8 +29,13 @@ pub(crate) fn build(scenario: &Scenario, physics: &Physics) -> Parts {
     let places = places(topology);
     let channels = (0..topology.channel_count() as u32).map(ChannelId);
     let ports = channels.clone().map(|c| port(scenario, physics, &places, c)).collect();
+    let devices = channels.clone().map(|c| device(scenario, c)).collect();
     let ingress = channels
-        .map(|c| Ingress { headroom: headroom(topology.link(c), physics.payload), ..Ingress::default() })
+        .map(|c| Ingress {
+            headroom: headroom(topology.link(c), physics.payload) as u32,
+            head: places[topology.head(c).0 as usize],
+            ..Ingress::default()
+        })
         .collect();
     let mut switches = vec![Switch::default(); topology.switch_order().len()];
     let mut hosts = Vec::with_capacity(topology.host_count());
@@ -41,7 +47,7 @@ pub(crate) fn build(scenario: &Scenario, physics: &Physics) -> Parts {
             }
         }
     }
-    Parts { ports, ingress, switches, hosts, host_of_node: places }
+    Parts { ports, devices, ingress, switches, hosts, host_of_node: places }
 }
 
 /// Index of each node among the nodes of its kind, by ascending id.
@@ -60,29 +66,35 @@ fn port(scenario: &Scenario, physics: &Physics, places: &[u32], channel: Channel
     let topology = scenario.topology();
     let link = topology.link(channel);
     let (tail, head) = (topology.tail(channel), topology.head(channel));
-    // A rate without thresholds has thresholds 0 in ns-3; the backend refuses such scenarios.
-    let unknown = Marking { k_min: Bytes(0), k_max: Bytes(0), p_max: 1.0 };
     Port {
         free_at: 0,
         done_number: 0,
+        high: Fifo::EMPTY,
+        low: Fifo::EMPTY,
+        egress: 0,
+        queued: 0,
+        k_min: marking(scenario, link).k_min.0.min(u32::MAX.into()) as u32,
+        tx_data: transmission(physics.data_size, link.rate.0) as u32,
+        tx_ack: transmission(physics.ack_size, link.rate.0) as u32,
+        delay: link.delay.ns_floor() as u32,
+        tail: places[tail.0 as usize],
         done_scheduled: false,
         paused: false,
         at_host: topology.kind(tail) == NodeKind::Host,
         to_host: topology.kind(head) == NodeKind::Host,
-        tail: places[tail.0 as usize],
-        head: places[head.0 as usize],
-        high: Fifo::EMPTY,
-        low: Fifo::EMPTY,
-        tx_data: transmission(physics.data_size, link.rate.0) as u32,
-        tx_ack: transmission(physics.ack_size, link.rate.0) as u32,
-        delay: link.delay.ns_floor(),
-        rate: link.rate.0,
-        egress: 0,
-        queued: 0,
-        sent: 0,
-        marking: scenario.transport().marking_at(link.rate).unwrap_or(unknown),
-        rate_code: rate_code(link.rate.0).unwrap_or(0),
     }
+}
+
+fn device(scenario: &Scenario, channel: ChannelId) -> Device {
+    let link = scenario.topology().link(channel);
+    let rate_code = rate_code(link.rate.0).unwrap_or(0);
+    Device { rate: link.rate.0, marking: marking(scenario, link), sent: 0, rate_code }
+}
+
+/// Thresholds of a link's ports. A rate without any has thresholds 0 in ns-3; the backend refuses such scenarios.
+fn marking(scenario: &Scenario, link: &Link) -> Marking {
+    let unknown = Marking { k_min: Bytes(0), k_max: Bytes(0), p_max: 1.0 };
+    scenario.transport().marking_at(link.rate).unwrap_or(unknown)
 }
 
 fn host(topology: &Topology, physics: &Physics, node: NodeId) -> Host {
@@ -92,7 +104,7 @@ fn host(topology: &Topology, physics: &Physics, node: NodeId) -> Host {
         last_served: 0,
         list: Vec::new(),
         acks: Fifo::EMPTY,
-        wake_at: None,
+        wake_at: NEVER,
         wake_generation: 0,
         max_rate: topology.link(channel).rate.0.min(physics.max_rate),
     }

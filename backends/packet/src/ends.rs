@@ -5,7 +5,7 @@
 //! tail leaves a flow unfinished for ever, as in the ns-3 program.
 
 use crate::congestion::{Control, Feedback, Timer};
-use crate::flow::{Receiver, Stage};
+use crate::flow::Stage;
 use crate::network::{PacketNetwork, event};
 use crate::packet::{ECHO, Kind, MARKED};
 use crate::probe::{Acknowledgement, Probe};
@@ -22,9 +22,9 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let p = &mut self.slab.packets[packet as usize];
         let flow = p.flow;
         let r = &mut self.receivers[flow as usize];
-        let sequence = u64::from(p.sequence);
+        let sequence = p.sequence;
         let reply = if sequence == r.expected {
-            r.expected += u64::from(u32::from(p.size) - self.physics.header);
+            r.expected += u32::from(p.size) - self.physics.header;
             Some(Kind::Ack)
         } else if sequence > r.expected && (self.now >= r.nack_timer || r.last_nack != r.expected) {
             r.nack_timer = self.now + NACK_INTERVAL_NS;
@@ -33,27 +33,22 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         } else {
             None
         };
-        let complete = r.expected == self.senders[flow as usize].size;
+        let delivered = r.expected == r.size && !r.delivered;
+        r.delivered |= delivered;
         if let Some(kind) = reply {
             // The data packet becomes its own acknowledgement: stamp and telemetry go back with it.
             p.kind = kind;
-            p.sequence = r.expected as u32;
-            p.hop = self.senders[flow as usize].ack_route;
+            p.sequence = r.expected;
+            p.hop = r.ack_route;
             p.size = self.physics.ack_size as u16;
             p.flags = if p.flags & MARKED != 0 { ECHO } else { 0 };
-            debug_assert_eq!(self.ports[(channel ^ 1) as usize].tail, self.ports[channel as usize].head);
-            let host = self.ports[channel as usize].head;
+            let host = self.ingress[channel as usize].head;
             self.hosts[host as usize].acks.push(&mut self.slab.packets, packet);
             self.kick_host(host);
         } else {
             self.slab.remove(packet);
         }
-        let s = &mut self.senders[flow as usize];
-        if complete && !s.delivered {
-            s.delivered = true;
-            return Some((flow, EventKind::Delivered));
-        }
-        None
+        delivered.then_some((flow, EventKind::Delivered))
     }
 
     /// An ACK or NACK arrives at the sender.
@@ -65,11 +60,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             self.slab.remove(packet);
             return None;
         }
-        s.unacknowledged = s.unacknowledged.max(u64::from(p.sequence));
+        s.unacknowledged = s.unacknowledged.max(p.sequence);
         if s.finished() {
             s.state = Stage::Done;
             let acknowledge = s.acknowledge;
-            self.receivers[p.flow as usize] = Receiver::default();
+            self.receivers[p.flow as usize].forget();
             if let Control::Dcqcn(c) = &mut self.control {
                 c.cancel(p.flow as usize);
             }
@@ -92,7 +87,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         let host = s.host;
         let feedback = Feedback {
-            sequence: p.sequence.into(),
+            sequence: p.sequence,
             next: s.next,
             echo: p.flags & ECHO != 0,
             rate: s.rate,
@@ -110,8 +105,8 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             echo: feedback.echo,
             rate: s.rate,
             window: s.window,
-            unacknowledged: s.unacknowledged,
-            next: s.next,
+            unacknowledged: s.unacknowledged.into(),
+            next: s.next.into(),
         });
         self.kick_host(host);
     }
@@ -175,7 +170,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             }
             Timer::Increase => {
                 let link = ChannelId(self.hosts[host as usize].port);
-                let rate = c.increase(index, rate, self.ports[link.index()].rate);
+                let rate = c.increase(index, rate, self.devices[link.index()].rate);
                 let at = self.now + c.increase_interval;
                 self.schedule(at, event::INCREASE, flow, generation);
                 self.set_rate(flow, rate);

@@ -1,27 +1,25 @@
 //! One flow at its two ends: the sender's queue pair and the receiver's expectations.
 
-/// Sender of a flow (a queue pair).
+/// Sender of a flow (a queue pair). One cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Sender {
-    /// Next byte to send; falls back to `unacknowledged` when a NACK arrives.
-    pub next: u64,
-    pub unacknowledged: u64,
-    pub size: u64,
     /// Earliest time of the next packet under pacing, ns (signed, since a rate change moves it by a difference).
     pub next_available: i64,
     /// Bytes that may be in flight; the maximum if unlimited.
     pub window: u64,
     /// Current rate, bit/s.
     pub rate: u64,
-    /// Host, and first entries of its data and ACK routes.
+    /// Next byte to send; falls back to `unacknowledged` when a NACK arrives.
+    pub next: u32,
+    pub unacknowledged: u32,
+    pub size: u32,
+    /// Host, and first entry of the data route.
     pub host: u32,
     pub data_route: u32,
-    pub ack_route: u32,
     /// Bytes on the wire of the last packet.
     pub last_size: u32,
     pub state: Stage,
-    /// Whether the receiver has everything.
-    pub delivered: bool,
     /// Whether the driver wants to hear of the last ACK.
     pub acknowledge: bool,
 }
@@ -49,10 +47,8 @@ impl Sender {
         rate: 0,
         host: 0,
         data_route: 0,
-        ack_route: 0,
         last_size: 0,
         state: Stage::Unknown,
-        delivered: false,
         acknowledge: false,
     };
 
@@ -65,7 +61,7 @@ impl Sender {
     /// counts as a full window.
     #[inline]
     pub fn window_bound(&self) -> bool {
-        self.next.wrapping_sub(self.unacknowledged) >= self.window
+        u64::from(self.next.wrapping_sub(self.unacknowledged)) >= self.window
     }
 
     #[inline]
@@ -74,13 +70,26 @@ impl Sender {
     }
 }
 
-/// Receiver of a flow.
+/// Receiver of a flow. Half a cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(32))]
 pub(crate) struct Receiver {
-    /// Next byte wanted.
-    pub expected: u64,
     /// No second NACK for the same byte before this time, ns.
     pub nack_timer: u64,
+    /// Next byte wanted.
+    pub expected: u32,
     /// Byte of the last NACK.
-    pub last_nack: u64,
+    pub last_nack: u32,
+    /// Bytes of the flow, and first entry of the route of its ACKs.
+    pub size: u32,
+    pub ack_route: u32,
+    /// Whether the flow was delivered.
+    pub delivered: bool,
+}
+
+impl Receiver {
+    /// Forgets what has arrived, as ns-3 does when the sender completes: a late duplicate meets a fresh receiver.
+    pub fn forget(&mut self) {
+        (self.nack_timer, self.expected, self.last_nack) = (0, 0, 0);
+    }
 }

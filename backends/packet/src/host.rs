@@ -8,7 +8,7 @@
 
 use crate::network::{PacketNetwork, event};
 use crate::packet::{Kind, NONE, Packet};
-use crate::port::transmission;
+use crate::port::{NEVER, transmission};
 use crate::probe::Probe;
 use crate::queue::EventQueue;
 
@@ -33,7 +33,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         match self.choose(host, paused) {
             Some(place) => {
-                self.hosts[host as usize].last_served = place;
+                self.hosts[host as usize].last_served = place as u32;
                 let flow = self.hosts[host as usize].list[place];
                 self.send_data(channel, flow);
             }
@@ -48,7 +48,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let count = h.list.len();
         let mut chosen = None;
         let mut first_finished = usize::MAX;
-        let mut place = (h.last_served + 1) % count;
+        let mut place = (h.last_served as usize + 1) % count;
         for _ in 0..count {
             let s = &self.senders[h.list[place] as usize];
             if !paused && s.has_bytes_left() && !s.window_bound() {
@@ -83,30 +83,36 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     fn send_data(&mut self, channel: u32, flow: u32) {
         let s = &mut self.senders[flow as usize];
-        let payload = (s.size - s.next).min(self.physics.payload.into()) as u32;
+        let payload = (s.size - s.next).min(self.physics.payload);
         let size = payload + self.physics.header;
         let packet = Packet {
             stamp: self.now,
             next: NONE,
             flow,
-            sequence: s.next as u32,
+            sequence: s.next,
             hop: s.data_route,
             entered: channel,
             size: size as u16,
             kind: Kind::Data,
             flags: 0,
         };
-        s.next += u64::from(payload);
+        s.next += payload;
         s.last_size = size;
         let pace = if self.physics.rate_bound { s.rate } else { self.hosts[s.host as usize].max_rate };
-        s.next_available = (self.now + transmission(size, pace)) as i64;
+        let device = &self.devices[channel as usize];
+        let time = if pace == device.rate && size == self.physics.data_size {
+            self.ports[channel as usize].tx_data.into()
+        } else {
+            transmission(size, pace)
+        };
+        s.next_available = (self.now + time) as i64;
         let packet = self.slab.add(packet);
         self.transmit(channel, packet, true);
     }
 
     fn arm_wake(&mut self, host: u32) {
         let h = &self.hosts[host as usize];
-        if h.wake_at.is_some() {
+        if h.wake_at != NEVER {
             return;
         }
         let waiting = h.list.iter().map(|f| &self.senders[*f as usize]).filter(|s| s.has_bytes_left());
@@ -118,7 +124,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
 
     fn set_wake(&mut self, host: u32, at: u64) {
         let h = &mut self.hosts[host as usize];
-        h.wake_at = Some(at);
+        h.wake_at = at;
         h.wake_generation = h.wake_generation.wrapping_add(1);
         let generation = h.wake_generation;
         self.schedule(at, event::WAKE, host, generation);
@@ -127,7 +133,8 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     /// The pacing timer fires.
     pub(crate) fn wake(&mut self, host: u32, generation: u32) {
         let h = &mut self.hosts[host as usize];
-        if h.wake_generation == generation && h.wake_at.take().is_some() {
+        if h.wake_generation == generation {
+            h.wake_at = NEVER;
             self.kick_host(host);
         }
     }
@@ -138,7 +145,8 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let (new, old) = (transmission(s.last_size, rate), transmission(s.last_size, s.rate));
         s.next_available += new as i64 - old as i64;
         let (at, host) = (s.next_available, s.host);
-        if self.hosts[host as usize].wake_at.is_some_and(|wake| at < wake as i64) {
+        let wake_at = self.hosts[host as usize].wake_at;
+        if wake_at != NEVER && at < wake_at as i64 {
             self.set_wake(host, at.max(self.now as i64) as u64);
         }
         self.set_rate(flow, rate);

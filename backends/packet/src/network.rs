@@ -13,31 +13,37 @@ use crate::congestion::{Control, Timer};
 use crate::flow::{Receiver, Sender, Stage};
 use crate::packet::{ECHO, Kind, MARKED, Slab};
 use crate::physics::Physics;
-use crate::port::{Host, Ingress, Port, Switch};
+use crate::port::{Device, Host, Ingress, Port, Switch, transmission};
 use crate::probe::{Probe, Transmission, Unobserved};
 use crate::queue::{EventQueue, Scheduled, Wheel};
 use crate::random::Streams;
+use mixlab_contract::units::PS_PER_NS;
 use mixlab_contract::{ChannelId, Counters, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimTime};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Kinds of events; the rest of an event's word is a channel, host or flow.
 pub(crate) mod event {
-    /// A packet has crossed a channel.
-    pub const RECEIVE: u32 = 0;
+    /// A packet has crossed a channel to a switch; data, or an ACK or NACK, has crossed one to a host.
+    pub const FORWARD: u32 = 0;
+    pub const DATA: u32 = 1;
+    pub const ACK: u32 = 2;
+    /// A PFC frame has crossed a channel.
+    pub const PAUSE: u32 = 3;
+    pub const RESUME: u32 = 4;
     /// A port has sent a packet.
-    pub const DONE: u32 = 1;
+    pub const DONE: u32 = 5;
     /// A host's pacing timer.
-    pub const WAKE: u32 = 2;
+    pub const WAKE: u32 = 6;
     /// The next flow of the schedule starts.
-    pub const READER: u32 = 3;
+    pub const READER: u32 = 7;
     /// First and second step of starting a flow.
-    pub const INITIALISE: u32 = 4;
-    pub const START: u32 = 5;
+    pub const INITIALISE: u32 = 8;
+    pub const START: u32 = 9;
     /// DCQCN's timers.
-    pub const ALPHA: u32 = 6;
-    pub const DECREASE: u32 = 7;
-    pub const INCREASE: u32 = 8;
+    pub const ALPHA: u32 = 10;
+    pub const DECREASE: u32 = 11;
+    pub const INCREASE: u32 = 12;
     /// Bits of an event's kind.
     pub const KIND_BITS: u32 = 4;
 }
@@ -56,6 +62,7 @@ pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved> {
     clock: SimTime,
     /// By channel: the transmitting device at the tail, and the ingress counters at the head.
     pub(crate) ports: Vec<Port>,
+    pub(crate) devices: Vec<Device>,
     pub(crate) ingress: Vec<Ingress>,
     pub(crate) switches: Vec<Switch>,
     pub(crate) hosts: Vec<Host>,
@@ -98,6 +105,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             number: 0,
             clock: SimTime::ZERO,
             ports: parts.ports,
+            devices: parts.devices,
             ingress: parts.ingress,
             switches: parts.switches,
             hosts: parts.hosts,
@@ -138,7 +146,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     pub fn buffered_bytes(&self) -> [u64; 3] {
         [
             self.ingress.iter().map(|i| i.bytes).sum(),
-            self.ports.iter().filter(|p| !p.at_host).map(|p| p.egress).sum(),
+            self.ports.iter().map(|p| u64::from(p.egress)).sum(),
             self.switches.iter().map(|s| s.total).sum(),
         ]
     }
@@ -169,7 +177,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     pub(crate) fn transmit(&mut self, channel: u32, packet: u32, more: bool) {
         let port = &mut self.ports[channel as usize];
-        let p = &self.slab.packets[packet as usize];
+        let p = &mut self.slab.packets[packet as usize];
         let size = u32::from(p.size);
         self.counters.packets += u64::from(matches!(p.kind, Kind::Data | Kind::Ack | Kind::Nack));
         self.probe.transmit(&Transmission {
@@ -181,19 +189,38 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             wire_bytes: size,
             marked: p.flags & MARKED != 0,
             echo: p.flags & ECHO != 0,
-            queue_bytes: port.queued,
+            queue_bytes: port.queued.into(),
         });
-        port.sent += u64::from(size);
-        let end = self.now + port.transmission(size, self.physics.data_size, self.physics.ack_size);
+        let duration = if size == self.physics.data_size {
+            port.tx_data.into()
+        } else if size == self.physics.ack_size {
+            port.tx_ack.into()
+        } else {
+            transmission(size, self.devices[channel as usize].rate)
+        };
+        if self.physics.hpcc {
+            self.devices[channel as usize].sent += u64::from(size);
+        }
+        let received = match p.kind {
+            Kind::Pause => event::PAUSE,
+            Kind::Resume => event::RESUME,
+            _ if !port.to_host => {
+                p.next = self.routes[p.hop as usize + 1];
+                event::FORWARD
+            }
+            Kind::Data => event::DATA,
+            Kind::Ack | Kind::Nack => event::ACK,
+        };
+        let end = self.now + duration;
         port.free_at = end;
-        let arrival = end + port.delay;
+        let arrival = end + u64::from(port.delay);
         port.done_number = self.queue.reserve();
         port.done_scheduled = more || !Q::ELIDE;
         if port.done_scheduled {
             let what = event::DONE | channel << event::KIND_BITS;
             self.queue.insert(Scheduled { time: end, number: port.done_number, what, operand: 0 });
         }
-        self.schedule(arrival, event::RECEIVE, channel, packet);
+        self.schedule(arrival, received, channel, packet);
     }
 
     /// Lets a port look for something to send.
@@ -207,7 +234,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     fn execute(&mut self, what: u32, operand: u32) -> Option<(u32, EventKind)> {
         let (kind, id) = (what & ((1 << event::KIND_BITS) - 1), what >> event::KIND_BITS);
         match kind {
-            event::RECEIVE => return self.receive(id, operand),
+            event::FORWARD => self.forward(id, operand),
+            event::DATA => return self.receive_data(id, operand),
+            event::ACK => return self.receive_ack(operand),
+            event::PAUSE => self.receive_pfc(id, operand, true),
+            event::RESUME => self.receive_pfc(id, operand, false),
             event::DONE => {
                 self.ports[id as usize].done_scheduled = false;
                 self.kick(id);
@@ -221,21 +252,6 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             _ => self.timer(id, Timer::Increase, operand),
         }
         None
-    }
-
-    #[inline]
-    fn receive(&mut self, channel: u32, packet: u32) -> Option<(u32, EventKind)> {
-        let port = &self.ports[channel as usize];
-        let kind = self.slab.packets[packet as usize].kind;
-        if matches!(kind, Kind::Pause | Kind::Resume) {
-            self.receive_pfc(channel, packet, kind == Kind::Pause);
-            return None;
-        }
-        if !port.to_host {
-            self.forward(channel, packet);
-            return None;
-        }
-        if kind == Kind::Data { self.receive_data(channel, packet) } else { self.receive_ack(packet) }
     }
 
     /// The flow reader: releases what starts now, then arms itself for the next start.
@@ -293,17 +309,17 @@ impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
         let ack_route = self.routes.len() as u32;
         self.routes.extend(f.ack_path.iter().map(|c| c.0));
         self.senders[index] = Sender {
-            size: f.size.0,
+            size: f.size.0 as u32,
             window: self.physics.window_at(rate, rate),
             rate,
             host,
             data_route,
-            ack_route,
             state: Stage::Announced,
             acknowledge: f.acknowledge,
             ..Sender::UNKNOWN
         };
-        let start = f.start.ps().div_ceil(1_000);
+        self.receivers[index] = Receiver { size: f.size.0 as u32, ack_route, ..Receiver::default() };
+        let start = f.start.ps().div_ceil(PS_PER_NS);
         if f.start == self.clock {
             self.schedule(start, event::INITIALISE, f.flow.0, 0);
         } else {

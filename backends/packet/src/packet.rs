@@ -26,7 +26,7 @@ pub enum Kind {
 pub(crate) struct Packet {
     /// Time the data left its queue pair, ns.
     pub stamp: u64,
-    /// Next packet in the same queue, or next free slot.
+    /// Next packet in the same queue, or next free slot; on the wire to a switch, the channel it takes from there.
     pub next: u32,
     pub flow: u32,
     /// First payload byte, or the number acknowledged.
@@ -53,17 +53,35 @@ pub(crate) struct Telemetry {
     pub count: u16,
 }
 
-/// One switch port's record: 64 bits on the wire, here already truncated to its field widths.
+/// One switch port's record, 64 bits as on the wire: rate code (3), time (24), bytes sent (20), queue length (17).
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HopRecord {
-    /// Time in ns, modulo 2^24.
-    pub time: u32,
-    /// Bytes sent in units of 128·m, modulo 2^20.
-    pub sent: u32,
-    /// Queue length in units of 80·m, modulo 2^17.
-    pub queue: u32,
-    /// Code of the line rate.
-    pub rate_code: u32,
+pub(crate) struct HopRecord(u64);
+
+impl HopRecord {
+    /// A record of the line rate's code, the time in ns, and counters in their units; each wraps at its field's width.
+    #[inline]
+    pub fn new(rate_code: u32, time: u64, sent: u64, queue: u64) -> Self {
+        Self(u64::from(rate_code) << 61 | (time & 0xff_ffff) << 37 | (sent & 0xf_ffff) << 17 | queue & 0x1_ffff)
+    }
+
+    pub fn rate_code(self) -> usize {
+        (self.0 >> 61) as usize
+    }
+
+    /// Nanoseconds since `earlier`, modulo 2^24.
+    pub fn time_since(self, earlier: Self) -> u64 {
+        (self.0 >> 37).wrapping_sub(earlier.0 >> 37) & 0xff_ffff
+    }
+
+    /// Units sent since `earlier`, modulo 2^20.
+    pub fn sent_since(self, earlier: Self) -> u64 {
+        (self.0 >> 17).wrapping_sub(earlier.0 >> 17) & 0xf_ffff
+    }
+
+    /// Queue length in its unit.
+    pub fn queue(self) -> u64 {
+        self.0 & 0x1_ffff
+    }
 }
 
 /// All packets in flight.

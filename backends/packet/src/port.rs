@@ -4,48 +4,56 @@
 use crate::packet::Fifo;
 use mixlab_contract::Marking;
 
-/// The device that transmits into a channel.
+/// The device that transmits into a channel: what every packet touches. One cache line.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(crate) struct Port {
     /// When its last transmission ends, and the insertion number of that event (executed or not).
     pub free_at: u64,
     pub done_number: u64,
-    /// Whether that event is in the queue.
-    pub done_scheduled: bool,
-    /// Whether a PFC frame has paused its data queue.
-    pub paused: bool,
-    pub at_host: bool,
-    pub to_host: bool,
-    /// Node (host or switch) at its tail and at its head: index among hosts, or among switches.
-    pub tail: u32,
-    pub head: u32,
     /// Queue 0 (PFC frames, and ACKs if they have priority) and queue 3.
     pub high: Fifo,
     pub low: Fifo,
-    /// Transmission times of the usual sizes, ns.
+    /// Bytes of queue 3 (the egress counter of the shared buffer), and of both queues.
+    pub egress: u32,
+    pub queued: u32,
+    /// Nothing is marked while at most this many bytes are left in queue 3.
+    pub k_min: u32,
+    /// Transmission times of the usual sizes and propagation delay, ns.
     pub tx_data: u32,
     pub tx_ack: u32,
-    pub delay: u64,
+    pub delay: u32,
+    /// Node at its tail: index among hosts, or among switches.
+    pub tail: u32,
+    /// Whether the `done` event is in the queue.
+    pub done_scheduled: bool,
+    /// Whether a PFC frame has paused queue 3.
+    pub paused: bool,
+    pub at_host: bool,
+    pub to_host: bool,
+}
+
+/// The rest of a device: what only some packets touch.
+#[derive(Clone, Debug)]
+pub(crate) struct Device {
     pub rate: u64,
-    /// Bytes of queue 3 (the egress counter of the shared buffer).
-    pub egress: u64,
-    /// Bytes of both queues.
-    pub queued: u64,
-    /// Bytes sent so far.
-    pub sent: u64,
     pub marking: Marking,
+    /// Bytes sent so far, kept for HPCC only.
+    pub sent: u64,
     pub rate_code: u32,
 }
 
 /// Counters of the packets of queue 3 that came over one channel and are still in the switch at its head.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(32))]
 pub(crate) struct Ingress {
     pub bytes: u64,
     /// Part of them held in headroom.
     pub headroom_used: u64,
     /// Headroom there is.
-    pub headroom: u64,
+    pub headroom: u32,
+    /// Node at the channel's head: index among hosts, or among switches.
+    pub head: u32,
     /// Whether the sender at the tail has been told to pause.
     pub pausing: bool,
 }
@@ -63,40 +71,32 @@ pub(crate) struct Switch {
     pub headroom_limit: u64,
 }
 
-/// A host's network interface.
+/// A host's network interface. One cache line.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Host {
-    /// The channel it transmits into.
-    pub port: u32,
-    /// Place in the list of the queue pair served last.
-    pub last_served: usize,
     /// Flows with a queue pair, in order of creation; finished ones stay until a scan meets them.
     pub list: Vec<u32>,
     pub acks: Fifo,
-    /// The armed wake-up: its time and generation (older ones are void).
-    pub wake_at: Option<u64>,
+    /// Time of the armed wake-up ([`NEVER`] if there is none) and its generation (older ones are void).
+    pub wake_at: u64,
     pub wake_generation: u32,
+    /// The channel it transmits into.
+    pub port: u32,
+    /// Place in the list of the queue pair served last.
+    pub last_served: u32,
     /// Highest rate of its senders.
     pub max_rate: u64,
 }
+
+/// No wake-up is armed.
+pub(crate) const NEVER: u64 = u64::MAX;
 
 impl Port {
     /// Whether a switch port has a packet it may send.
     #[inline]
     pub fn has_work(&self) -> bool {
         !self.high.is_empty() || (!self.low.is_empty() && !self.paused)
-    }
-
-    /// Transmission time of `size` bytes, ns, rounded down.
-    #[inline]
-    pub fn transmission(&self, size: u32, full: u32, ack: u32) -> u64 {
-        if size == full {
-            self.tx_data.into()
-        } else if size == ack {
-            self.tx_ack.into()
-        } else {
-            transmission(size, self.rate)
-        }
     }
 }
 

@@ -34,35 +34,39 @@ impl Switch {
     }
 
     #[inline]
-    fn admits(&self, input: &Ingress, egress: u64, size: u64) -> bool {
+    fn admits(&self, input: &Ingress, egress: u32, size: u64) -> bool {
         let headroom_full = input.headroom_used > 0
-            && (size + input.headroom_used > input.headroom || size + self.headroom_total > self.headroom_limit);
+            && (size + input.headroom_used > u64::from(input.headroom)
+                || size + self.headroom_total > self.headroom_limit);
         let ingress_full = size + self.total > (self.pool + self.headroom_limit).min(self.buffer);
         let egress_limit = EGRESS_ALPHA.saturating_mul(self.buffer.saturating_sub(self.egress_total));
-        !(headroom_full || ingress_full || size + egress > egress_limit || size + self.egress_total > self.buffer)
+        !(headroom_full
+            || ingress_full
+            || size + u64::from(egress) > egress_limit
+            || size + self.egress_total > self.buffer)
     }
 
     /// Takes a packet in: to headroom if its input is above the threshold or uses headroom already.
     #[inline]
-    fn accept(&mut self, input: &mut Ingress, egress: &mut u64, size: u64) {
+    fn accept(&mut self, input: &mut Ingress, egress: &mut u32, size: u64) {
         input.bytes += size;
         self.total += size;
         if input.headroom_used > 0 || input.bytes > self.threshold() {
             input.headroom_used += size;
             self.headroom_total += size;
         }
-        *egress += size;
+        *egress += size as u32;
         self.egress_total += size;
     }
 
     #[inline]
-    fn release(&mut self, input: &mut Ingress, egress: &mut u64, size: u64) {
+    fn release(&mut self, input: &mut Ingress, egress: &mut u32, size: u64) {
         input.bytes -= size;
         self.total -= size;
         let freed = input.headroom_used.min(size);
         input.headroom_used -= freed;
         self.headroom_total -= freed;
-        *egress -= size;
+        *egress -= size as u32;
         self.egress_total -= size;
     }
 
@@ -77,19 +81,19 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     pub(crate) fn forward(&mut self, channel: u32, packet: u32) {
         let p = &mut self.slab.packets[packet as usize];
+        let out = p.next;
         p.hop += 1;
         p.entered = channel;
         let size = u64::from(p.size);
         let high = self.physics.ack_high && p.kind != Kind::Data;
-        let out = self.routes[p.hop as usize];
         if high {
             let port = &mut self.ports[out as usize];
             port.high.push(&mut self.slab.packets, packet);
-            port.queued += size;
+            port.queued += size as u32;
             return self.kick_switch(out);
         }
-        let switch = &mut self.switches[self.ports[channel as usize].head as usize];
         let input = &mut self.ingress[channel as usize];
+        let switch = &mut self.switches[input.head as usize];
         let port = &mut self.ports[out as usize];
         if !switch.admits(input, port.egress, size) {
             self.counters.drops += 1;
@@ -105,7 +109,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         let port = &mut self.ports[out as usize];
         port.low.push(&mut self.slab.packets, packet);
-        port.queued += size;
+        port.queued += size as u32;
         self.kick_switch(out);
     }
 
@@ -120,7 +124,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let frame = self.slab.add(frame);
         let port = &mut self.ports[back.index()];
         port.high.push(&mut self.slab.packets, frame);
-        port.queued += u64::from(PFC_BYTES);
+        port.queued += u32::from(PFC_BYTES);
         self.kick_switch(back.0);
     }
 
@@ -132,7 +136,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         let port = &mut self.ports[channel as usize];
         if let Some(packet) = port.high.pop(&self.slab.packets) {
-            port.queued -= u64::from(self.slab.packets[packet as usize].size);
+            port.queued -= u32::from(self.slab.packets[packet as usize].size);
             let more = port.has_work();
             self.transmit(channel, packet, more);
         } else if !port.paused
@@ -148,7 +152,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let port = &mut self.ports[channel as usize];
         let p = &self.slab.packets[packet as usize];
         let (size, entered, data) = (u64::from(p.size), p.entered, p.kind == Kind::Data);
-        port.queued -= size;
+        port.queued -= size as u32;
         let switch = &mut self.switches[port.tail as usize];
         let input = &mut self.ingress[entered as usize];
         switch.release(input, &mut port.egress, size);
@@ -162,7 +166,9 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         let port = &self.ports[channel as usize];
         if data && let Control::Hpcc(hpcc) = &self.control {
-            hpcc.stamp(&mut self.slab.telemetry[packet as usize], self.now, port.rate_code, port.sent, port.queued);
+            let device = &self.devices[channel as usize];
+            let telemetry = &mut self.slab.telemetry[packet as usize];
+            hpcc.stamp(telemetry, self.now, device.rate_code, device.sent, port.queued.into());
         }
         let more = port.has_work();
         self.transmit(channel, packet, more);
@@ -172,12 +178,13 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     fn mark(&mut self, channel: u32, packet: u32) {
         let port = &self.ports[channel as usize];
-        let (k_min, k_max, left) = (port.marking.k_min.0, port.marking.k_max.0, port.egress);
-        if left <= k_min {
+        if port.egress <= port.k_min {
             return;
         }
+        let marking = &self.devices[channel as usize].marking;
+        let (k_min, k_max, left) = (marking.k_min.0, marking.k_max.0, u64::from(port.egress));
         let marked = left > k_max || {
-            let p = port.marking.p_max * (left - k_min) as f64 / (k_max - k_min) as f64;
+            let p = marking.p_max * (left - k_min) as f64 / (k_max - k_min) as f64;
             self.streams.draw() < p
         };
         if marked {

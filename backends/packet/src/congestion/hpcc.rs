@@ -13,12 +13,9 @@ use super::{Feedback, slot};
 use crate::packet::{HopRecord, Telemetry};
 use mixlab_contract::CongestionControl;
 
-/// Bytes per unit of the sent counter and of the queue length, and where the fields wrap.
+/// Bytes per unit of the sent counter and of the queue length.
 const SENT_UNIT: u64 = 128;
 const QUEUE_UNIT: u64 = 80;
-const TIME_MASK: u64 = (1 << 24) - 1;
-const SENT_MASK: u64 = (1 << 20) - 1;
-const QUEUE_MASK: u64 = (1 << 17) - 1;
 /// Link rates a record can name, by code.
 const LINE_RATES_GBPS: [u64; 8] = [25, 50, 100, 200, 400, 10, 100_000, 40];
 
@@ -48,7 +45,7 @@ struct State {
     rate: u64,
     u: f64,
     stage: u32,
-    window_end: u64,
+    window_end: u32,
     hops: [HopRecord; 5],
 }
 
@@ -96,12 +93,8 @@ impl Hpcc {
     /// Writes the record of a port that has sent `sent` bytes and holds `queued`, at time `now` ns.
     #[inline]
     pub fn stamp(&self, telemetry: &mut Telemetry, now: u64, rate_code: u32, sent: u64, queued: u64) {
-        telemetry.hops[usize::from(telemetry.count) % 5] = HopRecord {
-            time: (now & TIME_MASK) as u32,
-            sent: ((sent / (SENT_UNIT * self.multiplier)) & SENT_MASK) as u32,
-            queue: ((queued / (QUEUE_UNIT * self.multiplier)) & QUEUE_MASK) as u32,
-            rate_code,
-        };
+        let (sent, queued) = (sent / (SENT_UNIT * self.multiplier), queued / (QUEUE_UNIT * self.multiplier));
+        telemetry.hops[usize::from(telemetry.count) % 5] = HopRecord::new(rate_code, now, sent, queued);
         telemetry.count += 1;
     }
 
@@ -131,20 +124,20 @@ impl Hpcc {
 
     /// Utilisation of one hop, and the time between its two records (ns).
     #[inline]
-    fn utilisation(&self, old: &HopRecord, new: &HopRecord, max_rate: u64) -> (f64, u64) {
-        let elapsed = u64::from(new.time.wrapping_sub(old.time)) & TIME_MASK;
-        let sent = (u64::from(new.sent.wrapping_sub(old.sent)) & SENT_MASK) * SENT_UNIT * self.multiplier;
-        let line_rate = (LINE_RATES_GBPS[new.rate_code as usize] * 1_000_000_000) as f64;
+    fn utilisation(&self, old: HopRecord, new: HopRecord, max_rate: u64) -> (f64, u64) {
+        let elapsed = new.time_since(old);
+        let sent = new.sent_since(old) * SENT_UNIT * self.multiplier;
+        let line_rate = (LINE_RATES_GBPS[new.rate_code()] * 1_000_000_000) as f64;
         let duration = elapsed as f64 * 1e-9;
         let sending = (sent * 8) as f64 / duration;
-        let queue = u64::from(new.queue.min(old.queue)) * QUEUE_UNIT * self.multiplier;
+        let queue = new.queue().min(old.queue()) * QUEUE_UNIT * self.multiplier;
         (sending / line_rate + queue as f64 * max_rate as f64 / line_rate / self.window, elapsed)
     }
 
     fn aggregate_rate(&mut self, flow: usize, f: &Feedback, hops: &[HopRecord], full: bool) -> u64 {
         let (mut most, mut elapsed) = (0.0, 0);
         for (i, new) in hops.iter().enumerate() {
-            let (u, tau) = self.utilisation(&self.states[flow].hops[i], new, f.max_rate);
+            let (u, tau) = self.utilisation(self.states[flow].hops[i], *new, f.max_rate);
             if u > most {
                 (most, elapsed) = (u, tau);
             }
@@ -164,7 +157,7 @@ impl Hpcc {
     fn least_hop_rate(&mut self, flow: usize, f: &Feedback, hops: &[HopRecord], full: bool) -> u64 {
         let mut least = f.max_rate;
         for (i, new) in hops.iter().enumerate() {
-            let (u, tau) = self.utilisation(&self.states[flow].hops[i], new, f.max_rate);
+            let (u, tau) = self.utilisation(self.states[flow].hops[i], *new, f.max_rate);
             self.states[flow].hops[i] = *new;
             let tau = tau.min(self.base_rtt);
             let hop = &mut self.hop_states[flow][i];

@@ -27,9 +27,9 @@ pub(crate) enum Control {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Feedback {
     /// Number acknowledged.
-    pub sequence: u64,
+    pub sequence: u32,
     /// Next byte the sender would send.
-    pub next: u64,
+    pub next: u32,
     /// Whether the data packet was marked.
     pub echo: bool,
     /// Current rate, bit/s.
@@ -44,7 +44,7 @@ impl Control {
     pub fn new(transport: &Transport, base_rtt: u64) -> Self {
         match transport.congestion_control {
             CongestionControl::Dctcp { gain, additive } => {
-                Self::Dctcp(Dctcp::new(gain, additive.0, transport.payload.0))
+                Self::Dctcp(Dctcp::new(gain, additive.0, transport.payload.0 as u32))
             }
             CongestionControl::Dcqcn { .. } => Self::Dcqcn(Dcqcn::new(&transport.congestion_control)),
             CongestionControl::Hpcc { .. } => {

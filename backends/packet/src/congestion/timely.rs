@@ -34,7 +34,7 @@ struct State {
     increases: u32,
     last_rtt: u64,
     difference: f64,
-    window_end: u64,
+    window_end: u32,
 }
 
 impl Timely {
