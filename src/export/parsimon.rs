@@ -20,7 +20,7 @@ pub async fn parsimon_layout(reader: &Reader, selection: &Selection, root: &Path
     let mixes = reader.mixes(selection).await?;
     let mut seen = BTreeSet::new();
     if let Some(again) = mixes.iter().find(|mix| !seen.insert(mix.entry.mix_id)) {
-        return Err(ExportError::SeveralScenarios { mix_id: again.mix_id });
+        return Err(ExportError::SeveralScenarios { mix_id: again.entry.mix_id });
     }
     let mut written = Vec::new();
     for mix in mixes {
