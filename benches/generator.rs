@@ -6,6 +6,7 @@
 use cpu_time::ThreadTime;
 use mixlab::spec::{Cluster, LoadedMix, SpatialMatrix, load_mixes};
 use mixlab::workload::{Generator, WorkloadOptions, files, scenario};
+use mixlab_contract::files::write_paths;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ fn main() {
             report(hosts, name, || drop(black_box(make())));
             if generator == Generator::Compat {
                 let made = make();
-                report(hosts, "files", || drop(black_box((files::flows_json(&made), files::path_txt(&made)))));
+                report(hosts, "files", || drop(black_box((files::flows_json(&made), write_paths(&made)))));
             }
         }
     }

@@ -35,7 +35,7 @@ pub enum Executed {
     /// To be stored; `meta.provenance` is filled in by the caller.
     Done {
         /// Status and measurements.
-        meta: RunMeta,
+        meta: Box<RunMeta>,
         /// One per flow if the run is ok, else empty.
         outcomes: Vec<FlowOutcome>,
     },
@@ -58,7 +58,7 @@ pub fn execute(task: Task) -> Executed {
     let (wall, cpu) = (wall.elapsed(), cpu.elapsed());
     let kept = keep_if_used(&work_dir, verdict.as_ref().is_some_and(|v| v.0 == RunStatus::Failed));
     let Some((status, output, error, log_tail)) = verdict else { return Executed::Cancelled };
-    let meta = RunMeta {
+    let meta = Box::new(RunMeta {
         backend: task.backend.id().into(),
         fingerprint: task.backend.fingerprint(),
         status,
@@ -73,7 +73,7 @@ pub fn execute(task: Task) -> Executed {
         error,
         log_tail,
         work_dir: kept.then(|| work_dir.display().to_string()),
-    };
+    });
     Executed::Done { meta, outcomes: output.outcomes }
 }
 

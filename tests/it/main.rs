@@ -2,6 +2,11 @@
 
 mod cli;
 mod conformance;
+mod export;
+mod figures;
+mod import;
 mod layers;
 mod program;
 mod resume;
+mod spec_workload;
+mod store;

@@ -1,5 +1,6 @@
 //! Runs the built `mixlab` as a user would.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -11,6 +12,19 @@ pub fn workspace() -> &'static Path {
 /// A file of the repository, such as a shipped spec.
 pub fn file(name: &str) -> PathBuf {
     workspace().join(name)
+}
+
+/// The folder of reference data, if there is one; says so if not.
+pub fn reference(what: &str) -> Option<PathBuf> {
+    let beside = || workspace().join("../shared");
+    let folder = std::env::var_os("MIXLAB_SHARED").map_or_else(beside, PathBuf::from).join(what);
+    if folder.exists() {
+        Some(folder)
+    } else {
+        // Straight to stderr: the test harness would swallow `eprintln!` of a test that passes.
+        let _ = writeln!(std::io::stderr(), "skipped: no reference data {what} (set MIXLAB_SHARED)");
+        None
+    }
 }
 
 /// `mixlab ARGS`, not started yet, in an empty current directory `cwd`.

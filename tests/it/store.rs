@@ -537,7 +537,7 @@ impl Drop for OtherWriter {
 fn start_child(root: &Path) -> OtherWriter {
     let mut child = OtherWriter(
         Command::new(std::env::current_exe().expect("this test program"))
-            .args(["--exact", "writes_until_killed", "--nocapture"])
+            .args(["--exact", "store::writes_until_killed", "--nocapture"])
             .env(CHILD_ROOT, root)
             .stdout(Stdio::piped())
             .spawn()

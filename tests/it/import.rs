@@ -1,5 +1,6 @@
 //! Importing: folders that were written here and then changed, and the results of the real ns-3.
 
+use crate::program::reference;
 use flate2::{Compression, write::GzEncoder};
 use mixlab::import::{ImportError, Imported, import_dir, import_dirs, scenario_dirs};
 use mixlab_contract::conformance::{Scope, check_output, random_scenario};
@@ -181,17 +182,6 @@ fn folders_of_folders_are_expanded_in_order_and_each_fails_alone() {
     assert!(matches!(scenario_dirs(&[root.path().join("nowhere")]), Err(ImportError::Read { .. })));
 }
 
-/// The folder of reference results, or `None` with a visible line.
-fn truth() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let truth = std::env::var_os("MIXLAB_SHARED").map_or_else(beside, PathBuf::from).join("truth");
-    if truth.is_dir() {
-        return Some(truth);
-    }
-    println!("skipped: no reference data at {} (set MIXLAB_SHARED)", truth.display());
-    None
-}
-
 fn read_maybe_compressed(dir: &Path, name: &str) -> Option<String> {
     if let Ok(text) = fs::read_to_string(dir.join(name)) {
         return Some(text);
@@ -241,7 +231,7 @@ fn check_ideal_column(run: &Imported) {
 
 #[test]
 fn every_result_of_the_real_ns3_is_imported_whole() {
-    let Some(truth) = truth() else { return };
+    let Some(truth) = reference("truth") else { return };
     let described =
         walkdir::WalkDir::new(&truth).into_iter().filter(|e| e.as_ref().unwrap().file_name() == "meta.json");
     let described = described.count();

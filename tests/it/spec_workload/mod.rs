@@ -7,23 +7,10 @@ mod gold;
 mod shipped;
 mod transport;
 
+pub use crate::program::reference;
 use mixlab::spec::{LoadedMix, load_mixes};
 use mixlab::workload::{Generator, WorkloadOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// The folder of reference data, if there is one; says so if not.
-pub fn reference(what: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let folder = std::env::var_os("MIXLAB_SHARED").map_or_else(beside, PathBuf::from).join(what);
-    if folder.exists() {
-        Some(folder)
-    } else {
-        // Straight to stderr: the test harness would swallow `eprintln!` of a test that passes.
-        let _ = writeln!(std::io::stderr(), "skipped: no reference data {what} (set MIXLAB_SHARED)");
-        None
-    }
-}
 
 /// The folder of shipped specs.
 pub fn shipped_spec() -> PathBuf {

@@ -4,6 +4,7 @@ use super::{mixes, reference};
 use mixlab::spec::LoadedMix;
 use mixlab::workload::{Generator, WorkloadOptions, files, scenario};
 use mixlab_contract::Scenario;
+use mixlab_contract::files::{write_flows, write_paths, write_topology};
 use mixlab_contract::scenario::hex;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -35,9 +36,9 @@ fn compat_equals_the_original_in_every_published_hash() {
         assert_eq!(last.start.ns_floor(), number(6), "last start of {line}");
         assert_eq!(s.flows().iter().map(|f| f.size.0).sum::<u64>(), number(7), "bytes of {line}");
         assert_eq!(sha256(&files::flows_json(&s)), f[8], "flows.json of {line}");
-        assert_eq!(sha256(&files::path_txt(&s)), f[9], "path_1.txt of {line}");
-        assert_eq!(sha256(&files::flows_txt(&s)), f[10], "flows.txt of {line}");
-        assert_eq!(sha256(&files::topology_txt(&s)), f[11], "topology.txt of {line}");
+        assert_eq!(sha256(&write_paths(&s)), f[9], "path_1.txt of {line}");
+        assert_eq!(sha256(&write_flows(&s)), f[10], "flows.txt of {line}");
+        assert_eq!(sha256(&write_topology(&s)), f[11], "topology.txt of {line}");
         rows += 1;
     }
     assert_eq!(rows, 76);
