@@ -1,5 +1,6 @@
 //! The backends this build has, by name, and the groups a subcommand may mean.
 
+use crate::floor::FloorBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_packet::PacketBackend;
@@ -7,6 +8,9 @@ use std::sync::Arc;
 
 /// Backends of `mlsys`: the fast estimators.
 pub const MLSYS: [&str; 2] = ["flowsim", "flowsim-window"];
+
+/// Backends that `all` leaves out, since they say nothing about a simulator.
+const ON_REQUEST: [&str; 1] = ["floor"];
 
 /// Names users may know but that no code stands behind yet.
 pub const NOT_BUILT: [(&str, &str); 5] = [
@@ -45,6 +49,7 @@ pub fn registry() -> Vec<Arc<dyn Backend>> {
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
         Arc::new(PacketBackend),
+        Arc::new(FloorBackend),
     ]
 }
 
@@ -54,7 +59,12 @@ pub fn registry() -> Vec<Arc<dyn Backend>> {
 /// [`BackendError`] if the name is unknown, not built, or can't run on this machine.
 pub fn named(name: &str) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
     match name {
-        "all" => Ok(registry().into_iter().filter(|b| b.probe() == Availability::Available).collect()),
+        "all" => Ok(registry()
+            .into_iter()
+            .filter(|b| b.probe() == Availability::Available && !ON_REQUEST.contains(&b.id()))
+            .collect()),
+        // The floor is the distance between two packet runs.
+        "floor" => Ok(vec![one("packet")?, one("floor")?]),
         "mlsys" => MLSYS.iter().map(|n| one(n)).collect(),
         _ => Ok(vec![one(name)?]),
     }

@@ -13,6 +13,7 @@ pub mod compare;
 pub mod dataset;
 pub mod export;
 pub mod figures;
+pub mod floor;
 pub mod import;
 pub mod plan;
 pub mod runner;

@@ -90,6 +90,11 @@ pub enum Command {
     FlowsimWindow,
     /// Packet-level simulation of the RDMA transport: the embedded ground truth
     Packet,
+    /// The error floor: packet, and packet again with one flow in ten started 1 ns later (and other DCQCN streams)
+    #[command(
+        after_help = "The truth is chaotic: the error of `floor` against `packet` in `compare` and in the figures is what no estimator can be told apart from."
+    )]
+    Floor,
     /// The fast estimators: flowsim and flowsim-window
     Mlsys,
     /// Every available backend, then all figures and a summary table

@@ -47,6 +47,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Flowsim => sweep::run(common, "flowsim").await,
         Command::FlowsimWindow => sweep::run(common, "flowsim-window").await,
         Command::Packet => sweep::run(common, "packet").await,
+        Command::Floor => sweep::run(common, "floor").await,
         Command::Mlsys => sweep::run(common, "mlsys").await,
         Command::Ns3 => sweep::run(common, "ns3").await,
         Command::M4 => sweep::run(common, "m4").await,

@@ -90,7 +90,7 @@ const fn look(color: RGBColor, dash: &'static [f64], mark: Mark) -> Look {
 
 /// Backends with a look of their own, in the order in which they are listed and drawn: solid lines first, so that
 /// broken ones show over them where curves coincide.
-const KNOWN: [(&str, Look); 11] = [
+const KNOWN: [(&str, Look); 12] = [
     ("ns3", look(BLACK, SOLID, Mark::Circle)),
     ("packet", look(DARK, SOLID, Mark::Square)),
     ("flowsim-window", look(BLUE, SOLID, Mark::Triangle)),
@@ -102,6 +102,7 @@ const KNOWN: [(&str, Look); 11] = [
     ("m4", look(VERMILLION, DASHED, Mark::Diamond)),
     ("mlsys", look(VERMILLION, DOTTED, Mark::Wedge)),
     ("ideal", look(PURPLE, DOTTED, Mark::Cross)),
+    ("floor", look(GREY, DASHED, Mark::Cross)),
 ];
 
 /// Looks for all others, in colours that no known backend has.
