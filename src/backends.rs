@@ -100,6 +100,7 @@ mod tests {
         let ids = |name| named(name).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
         assert_eq!(ids("mlsys"), ["flowsim", "flowsim-window"]);
         assert_eq!(ids("all"), ["ideal", "flowsim", "flowsim-window", "packet"]);
+        assert_eq!(ids("floor"), ["packet", "floor"]);
     }
 
     #[test]
