@@ -20,7 +20,7 @@ ns3::TypeId
 VisibleScheduler::GetTypeId()
 {
     static ns3::TypeId tid =
-        ns3::TypeId("mixlab::VisibleScheduler").SetParent<ns3::HeapScheduler>().AddConstructor<VisibleScheduler>();
+        ns3::TypeId("mixlab::VisibleScheduler").SetParent<ns3::PriorityQueueScheduler>().AddConstructor<VisibleScheduler>();
     return tid;
 }
 

@@ -7,15 +7,15 @@
 #define MIXLAB_KERNEL_H
 
 #include "ns3/event-id.h"
-#include "ns3/heap-scheduler.h"
+#include "ns3/priority-queue-scheduler.h"
 
 #include <cstdint>
 
 namespace mixlab
 {
 
-/// ns-3's heap scheduler; the one in use can be asked for its next event.
-class VisibleScheduler : public ns3::HeapScheduler
+/// ns-3's priority-queue scheduler (the fastest of its schedulers here); the one in use can be asked for its next event.
+class VisibleScheduler : public ns3::PriorityQueueScheduler
 {
   public:
     static ns3::TypeId GetTypeId();

@@ -1,21 +1,20 @@
 // mixlab's simulator on ns-3's event kernel: the windowed RDMA transport of the HPCC family of ns-3 programs (DCTCP, DCQCN,
 // HPCC, TIMELY; ECN, PFC, shared buffers) with paths given by the scenario.
 //
-//   mixlab-ns3 batch SCENARIO     simulate, print results (session.h)
-//   mixlab-ns3 online SCENARIO    simulate on request, requests on standard input (session.h)
-//   mixlab-ns3 version            print how it was built
+//   mixlab-ns3 batch     read a scenario (scenario.h) from standard input, simulate, print results (session.h)
+//   mixlab-ns3 online    read a scenario from standard input, then simulate on request, requests there too (session.h)
+//   mixlab-ns3 version   print how it was built
 //
 // Only ns-3's core module is used: its simulator, schedulers, time and random streams. Standard input is the caller's
-// lifeline in both modes: when it is a pipe and its other end closes, the program ends at once, so that a killed caller
-// leaves no orphan. Exit status: 0 complete, 1 error (message on standard error), 3 the caller is gone.
+// lifeline: when it is a pipe and its other end closes, the program ends at once, so that a killed caller leaves no
+// orphan. (From a file it works too.) Exit status: 0 complete, 1 error (message on standard error), 3 the caller is gone.
 #include "scenario.h"
 #include "session.h"
 
 #include "ns3/log.h"
 
-#include <fstream>
+#include <exception>
 #include <iostream>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -57,15 +56,10 @@ PrintVersion()
 }
 
 int
-Simulate(const std::string& mode, const char* path)
+Simulate(const std::string& mode)
 {
-    std::ifstream file(path);
-    if (!file)
-    {
-        throw std::runtime_error(std::string("cannot open ") + path);
-    }
-    const mixlab::Scenario scenario = mixlab::ReadScenario(file);
     WatchCaller();
+    const mixlab::Scenario scenario = mixlab::ReadScenario(std::cin);
     mixlab::Session session(scenario, std::cout);
     if (mode == "batch")
     {
@@ -92,11 +86,11 @@ main(int argc, char** argv)
             PrintVersion();
             return 0;
         }
-        if ((mode == "batch" || mode == "online") && argc == 3)
+        if ((mode == "batch" || mode == "online") && argc == 2)
         {
-            return Simulate(mode, argv[2]);
+            return Simulate(mode);
         }
-        std::cerr << "usage: mixlab-ns3 batch|online SCENARIO, or mixlab-ns3 version" << std::endl;
+        std::cerr << "usage: mixlab-ns3 batch|online|version" << std::endl;
     }
     catch (const std::exception& error)
     {

@@ -47,7 +47,7 @@ Session::Online(std::istream& in)
 {
     m_online = true;
     std::string line;
-    while (std::getline(in, line))
+    while (std::getline(in >> std::ws, line))
     {
         std::istringstream text(line);
         Words words(text);
