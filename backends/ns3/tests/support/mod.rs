@@ -1,0 +1,28 @@
+//! What the integration tests share.
+
+use mixlab_contract::{Availability, Backend};
+use mixlab_ns3::Ns3Backend;
+
+/// ns-3 as installed here, or `None` and a visible line if there is none.
+pub fn real_ns3() -> Option<Ns3Backend> {
+    let backend = Ns3Backend::new();
+    match backend.probe() {
+        Availability::Available => Some(backend),
+        Availability::Missing { reason, hint } => {
+            eprintln!("skipped: {reason}; {hint}");
+            None
+        }
+    }
+}
+
+/// Whether the process is gone (or only waits to be collected by its parent), now or within a second.
+pub fn gone(pid: &str) -> bool {
+    (0..100).any(|_| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let dead = stat.is_empty() || stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
+        if !dead {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        dead
+    })
+}
