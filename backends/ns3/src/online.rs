@@ -47,12 +47,11 @@ impl<'a> Ns3Network<'a> {
     /// # Errors
     /// The first failure of any call before, or of ending.
     pub fn finish(mut self) -> Result<Counters, RunError> {
-        self.requests.push_str("counters\nquit\n");
-        let result = self.last_words();
-        match self.failure.take() {
-            Some(failure) => Err(failure),
-            None => result,
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
         }
+        self.requests.push_str("counters\nquit\n");
+        self.last_words()
     }
 
     fn last_words(&mut self) -> Result<Counters, RunError> {

@@ -26,6 +26,8 @@ const LOG_BYTES: usize = 16 * 1024;
 const WAITING_LINES: usize = 4096;
 /// How long the end of standard error is waited for once the program is dead.
 const LOG_GRACE: Duration = Duration::from_secs(1);
+/// How often a start is tried while the executable is busy.
+const BUSY_TRIES: u32 = 20;
 /// How often cancellation and the time limit are looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -117,8 +119,7 @@ impl Running {
         command.args(&launch.arguments).current_dir(&launch.directory);
         command.env_clear().envs(launch.environment.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let mut child = command
-            .spawn()
+        let mut child = spawn(&mut command)
             .map_err(|source| ProcessError::Start { program: launch.program.display().to_string(), source })?;
         let group = Pid::from_child(&child);
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
@@ -219,6 +220,18 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.kill().ok();
     }
+}
+
+/// Starts a command. A file written a moment ago counts as busy while another thread's new process still holds a copy of
+/// the descriptor it was written through, so that error is tried again.
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    for _ in 0..BUSY_TRIES {
+        match command.spawn() {
+            Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => thread::sleep(TICK),
+            other => return other,
+        }
+    }
+    command.spawn()
 }
 
 /// Turns a failure into the run's error, with the end of the program's log.

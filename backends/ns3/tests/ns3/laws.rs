@@ -1,14 +1,12 @@
 //! The contract's laws on real ns-3: offline, online, and the two against each other.
 
-mod support;
-
+use crate::support::real_ns3;
 use mixlab_contract::conformance::{
     Scope, Verdict, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws, output_is_sound_and_repeatable,
     random_scenario,
 };
 use mixlab_contract::{Backend, Scenario, Silent, SimDuration, drive};
 use mixlab_ns3::Ns3Network;
-use support::real_ns3;
 
 /// In-band telemetry (42 bytes on each link of a path of four) and per-packet rounding, which the ideal FCT leaves out.
 const SLACK: SimDuration = SimDuration::from_ns(3_000);

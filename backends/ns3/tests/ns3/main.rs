@@ -1,0 +1,6 @@
+//! Integration tests of the ns-3 backend, by topic. Those that need ns-3 print a "skipped" line where there is none.
+
+mod failures;
+mod laws;
+mod orphans;
+mod support;
