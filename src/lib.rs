@@ -8,6 +8,7 @@
 
 pub mod dataset;
 pub mod figures;
+pub mod import;
 pub mod spec;
 pub mod statistics;
 pub mod store;

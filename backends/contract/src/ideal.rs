@@ -28,7 +28,9 @@ pub fn ideal_fct_on(topology: &Topology, transport: &Transport, path: &[ChannelI
     let b = bottleneck(topology, transport, path);
     let head = size.0.min(transport.payload.0);
     let full = (size.0 - 1) / transport.payload.0;
-    let rest = b.transmission_ns_floor(Bytes(size.0 - head)) + full * b.transmission_ns_floor(Bytes(HEADER_BYTES));
+    // Saturating: an imported file may hold a flow that takes centuries.
+    let headers = full.saturating_mul(b.transmission_ns_floor(Bytes(HEADER_BYTES)));
+    let rest = b.transmission_ns_floor(Bytes(size.0 - head)).saturating_add(headers);
     first_packet(topology, path, head) + SimDuration::from_ns(rest)
 }
 
@@ -52,7 +54,7 @@ pub fn ack_latency(topology: &Topology, transport: &Transport, ack_path: &[Chann
 }
 
 fn first_packet(topology: &Topology, path: &[ChannelId], head: u64) -> SimDuration {
-    path.iter().map(|c| hop_time(topology, *c, Bytes(head + HEADER_BYTES))).sum()
+    path.iter().map(|c| hop_time(topology, *c, Bytes(head.saturating_add(HEADER_BYTES)))).sum()
 }
 
 fn hop_time(topology: &Topology, channel: ChannelId, size: Bytes) -> SimDuration {

@@ -14,6 +14,7 @@
 pub mod backend;
 pub mod conformance;
 pub mod drive;
+pub mod files;
 pub mod ideal;
 pub mod network;
 pub mod routing;

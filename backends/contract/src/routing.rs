@@ -244,16 +244,16 @@ pub fn largest_round_trip(topology: &Topology) -> SimDuration {
     let mut largest = 0;
     for from in &edge {
         if hosts[*from] > 1 {
-            largest = largest.max(access[*from][0] + access[*from][1]);
+            largest = largest.max(access[*from][0].saturating_add(access[*from][1]));
         }
         let delays = switch_delays(topology, NodeId(*from as u32));
         for to in edge.iter().filter(|to| *to != from) {
             if let Some(middle) = delays[*to] {
-                largest = largest.max(access[*from][0] + middle + access[*to][0]);
+                largest = largest.max(access[*from][0].saturating_add(middle).saturating_add(access[*to][0]));
             }
         }
     }
-    SimDuration::from_ps(2 * largest)
+    SimDuration::from_ps(largest.saturating_mul(2))
 }
 
 /// Propagation delay (ps) from `target` to every switch along the first shortest path a search finds.
@@ -272,7 +272,7 @@ fn switch_delays(topology: &Topology, target: NodeId) -> Vec<Option<u64>> {
         neighbours.sort_unstable_by_key(|(n, _)| std::cmp::Reverse(*n));
         for (next, hop) in &neighbours {
             if delay[next.0 as usize].is_none() {
-                delay[next.0 as usize] = delay[now.0 as usize].map(|d: u64| d + hop);
+                delay[next.0 as usize] = delay[now.0 as usize].map(|d: u64| d.saturating_add(*hop));
                 order.push(*next);
             }
         }
