@@ -3,4 +3,6 @@
 mod failures;
 mod laws;
 mod orphans;
+mod stored;
 mod support;
+mod truth;
