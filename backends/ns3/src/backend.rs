@@ -23,7 +23,7 @@ pub struct Ns3Backend {
     time_limit: Option<Duration>,
     threads: u32,
     ready_program: Option<PathBuf>,
-    found: OnceLock<Result<Recipe, Missing>>,
+    found: OnceLock<Result<(Installation, Recipe), Missing>>,
 }
 
 /// Why it cannot run here.
@@ -86,17 +86,18 @@ impl Ns3Backend {
     }
 
     fn installation(&self) -> Result<Installation, Missing> {
-        self.recipe().map(|r| r.installation().clone()).map_err(Clone::clone)
+        self.recipe().map(|(found, _)| found.clone()).map_err(Clone::clone)
     }
 
-    fn recipe(&self) -> Result<&Recipe, &Missing> {
+    fn recipe(&self) -> Result<&(Installation, Recipe), &Missing> {
         let find = || {
             let missing = |reason: String, hint: String| Missing { reason, hint };
             let found = Installation::find(self.dir.as_deref()).map_err(|e| missing(e.reason, e.hint))?;
             if self.threads > 1 {
                 return Err(threads_missing(&found));
             }
-            Recipe::new(&found).map_err(|e| missing(e.to_string(), "apt-get install -y g++".into()))
+            let recipe = Recipe::simulator(&found);
+            recipe.map(|r| (found, r)).map_err(|e| missing(e.to_string(), "apt-get install -y g++".into()))
         };
         self.found.get_or_init(find).as_ref()
     }
@@ -107,7 +108,7 @@ impl Ns3Backend {
             return Ok(program.clone());
         }
         let failed = |message: String, log_tail: String| RunError::Failed { message, log_tail };
-        let recipe = self.recipe().map_err(|m| failed(format!("{}; {}", m.reason, m.hint), String::new()))?;
+        let (_, recipe) = self.recipe().map_err(|m| failed(format!("{}; {}", m.reason, m.hint), String::new()))?;
         observer.phase("build");
         let cache = self.cache.clone().unwrap_or_else(cache_dir);
         recipe.build(&cache, observer).map_err(|e| match e {
@@ -134,7 +135,7 @@ impl Backend for Ns3Backend {
             return format!("ns3-1 program={}", hex(&Sha256::digest(bytes)));
         }
         match self.recipe() {
-            Ok(recipe) => format!("ns3-1 version={} build={}", recipe.installation().version, recipe.digest()),
+            Ok((found, recipe)) => format!("ns3-1 version={} build={}", found.version, recipe.digest()),
             Err(missing) => format!("ns3-1 none ({})", missing.reason),
         }
     }

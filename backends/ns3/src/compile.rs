@@ -1,4 +1,4 @@
-//! Building our C++ program once per content: sources, compiler, options and library decide the name of the binary.
+//! Building our C++ programs once per content: sources, compiler, options and library decide the name of the binary.
 //!
 //! The cache is `$MIXLAB_CACHE`, else `$XDG_CACHE_HOME/mixlab`, else `~/.cache/mixlab`, else a folder among the temporary
 //! files. A build happens in a fresh folder beside the binary's place and ends with a rename, so that any number of
@@ -6,12 +6,13 @@
 
 use crate::install::Installation;
 use crate::process::{Launch, Patience, ProcessError, Running, clean_environment};
-use crate::sources::SOURCES;
+use crate::sources::{GUARD, SIMULATOR, Sources};
 use mixlab_contract::scenario::hex;
 use mixlab_contract::{Observer, Silent};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -61,35 +62,64 @@ pub fn cache_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("mixlab-cache"))
 }
 
-/// Everything that decides the binary.
+/// Everything that decides a binary.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    installation: Installation,
+    name: &'static str,
+    sources: Sources,
     compiler: PathBuf,
+    /// Arguments before the sources, and after them.
+    options: [Vec<OsString>; 2],
     digest: String,
 }
 
 impl Recipe {
-    /// The ns-3 it builds against.
-    pub fn installation(&self) -> &Installation {
-        &self.installation
-    }
-
-    /// Asks the compiler for its version and digests it with sources, options and library.
+    /// Our simulator against an installed ns-3. Asks the compiler for its version.
     ///
     /// # Errors
     /// [`CompileError::NoCompiler`].
-    pub fn new(installation: &Installation) -> Result<Self, CompileError> {
+    pub fn simulator(installation: &Installation) -> Result<Self, CompileError> {
+        let mut before = vec![OsString::from(format!("-std={}", installation.standard()))];
+        // The compiler looks in /usr/include anyway, and naming it would break its own search order.
+        if installation.include != Path::new("/usr/include") {
+            before.extend(["-isystem".into(), installation.include.clone().into_os_string()]);
+        }
+        let mut after = vec![installation.library.clone().into_os_string()];
+        if let Some(dir) = installation.library.parent() {
+            let mut search = OsString::from("-Wl,-rpath,");
+            search.push(dir);
+            after.push(search);
+        }
+        Self::new("mixlab-ns3", SIMULATOR, [before, after], &installation.digest)
+    }
+
+    /// The guard of programs that are not ours; it needs no ns-3.
+    ///
+    /// # Errors
+    /// [`CompileError::NoCompiler`].
+    pub fn guard() -> Result<Self, CompileError> {
+        Self::new("mixlab-guard", GUARD, [vec!["-std=c++17".into()], vec![]], "")
+    }
+
+    fn new(
+        name: &'static str,
+        sources: Sources,
+        options: [Vec<OsString>; 2],
+        library_digest: &str,
+    ) -> Result<Self, CompileError> {
         let compiler = PathBuf::from(std::env::var_os("CXX").filter(|c| !c.is_empty()).unwrap_or_else(|| "c++".into()));
         let version = compiler_version(&compiler)?;
         let mut h = Sha256::new();
-        for (name, text) in SOURCES {
-            h.update([name, text].map(|part| format!("{}:{part}", part.len())).concat());
-        }
-        h.update(OPTIONS.join(" "));
-        h.update(format!("\n{version}\n{}\n{}\n", installation.standard(), installation.library.display()));
-        h.update(&installation.digest);
-        Ok(Self { installation: installation.clone(), compiler, digest: hex(&h.finalize()) })
+        let mut part = |text: &[u8]| {
+            h.update((text.len() as u64).to_le_bytes());
+            h.update(text);
+        };
+        sources.iter().flat_map(|(name, text)| [name, text]).for_each(|text| part(text.as_bytes()));
+        options.iter().flatten().for_each(|option| part(option.as_bytes()));
+        OPTIONS.iter().for_each(|option| part(option.as_bytes()));
+        part(version.as_bytes());
+        part(library_digest.as_bytes());
+        Ok(Self { name, sources, compiler, options, digest: hex(&h.finalize()) })
     }
 
     /// SHA-256 of everything that decides the binary.
@@ -103,7 +133,7 @@ impl Recipe {
     /// [`CompileError`].
     pub fn build(&self, cache: &Path, observer: &dyn Observer) -> Result<PathBuf, CompileError> {
         let home = cache.join("ns3");
-        let binary = home.join(format!("mixlab-ns3-{}", &self.digest[..32]));
+        let binary = home.join(format!("{}-{}", self.name, &self.digest[..32]));
         let mut builds = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
         if binary.is_file() {
             return Ok(binary);
@@ -120,11 +150,11 @@ impl Recipe {
 
     fn build_in(&self, workshop: &Path, observer: &dyn Observer) -> Result<PathBuf, CompileError> {
         fs::create_dir_all(workshop).map_err(|e| cache_error(workshop, e))?;
-        for (name, text) in SOURCES {
+        for (name, text) in self.sources {
             let file = workshop.join(name);
             fs::write(&file, text).map_err(|e| cache_error(&file, e))?;
         }
-        let built = workshop.join("mixlab-ns3");
+        let built = workshop.join(self.name);
         let launch = Launch {
             program: self.compiler.clone(),
             arguments: self.arguments(&built),
@@ -136,19 +166,12 @@ impl Recipe {
     }
 
     fn arguments(&self, output: &Path) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = OPTIONS.iter().map(OsString::from).collect();
-        arguments.push(format!("-std={}", self.installation.standard()).into());
-        // The compiler looks in /usr/include anyway, and naming it would break its own search order.
-        if self.installation.include != Path::new("/usr/include") {
-            arguments.extend(["-isystem".into(), self.installation.include.clone().into_os_string()]);
-        }
-        arguments.extend(SOURCES.iter().map(|(n, _)| n).filter(|n| n.ends_with(".cc")).map(OsString::from));
-        arguments.extend(["-o".into(), output.into(), self.installation.library.clone().into_os_string()]);
-        if let Some(dir) = self.installation.library.parent() {
-            let mut search = OsString::from("-Wl,-rpath,");
-            search.push(dir);
-            arguments.push(search);
-        }
+        let [before, after] = &self.options;
+        let sources = self.sources.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".cc"));
+        let mut arguments: Vec<OsString> = OPTIONS.iter().copied().chain(sources).map(OsString::from).collect();
+        arguments.splice(OPTIONS.len()..OPTIONS.len(), before.iter().cloned());
+        arguments.extend(["-o".into(), output.into()]);
+        arguments.extend(after.iter().cloned());
         arguments.push("-pthread".into());
         arguments
     }

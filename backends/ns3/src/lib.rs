@@ -21,8 +21,10 @@ mod process;
 mod results;
 mod scenario_text;
 mod sources;
+mod tree;
 
 pub use backend::Ns3Backend;
 pub use compile::{CompileError, cache_dir};
 pub use install::{Installation, NotInstalled, Origin, Profile};
 pub use online::Ns3Network;
+pub use tree::Ns3Tree;

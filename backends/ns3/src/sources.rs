@@ -1,7 +1,13 @@
-//! The text of our C++ program, embedded, so that an installed mixlab needs no source tree to build it.
+//! The text of our C++ programs, embedded, so that an installed mixlab needs no source tree to build them.
 
-/// File name and text of each source file; those that end in `.cc` are compiled.
-pub const SOURCES: [(&str, &str); 27] = [
+/// Source files by name; those that end in `.cc` are compiled.
+pub type Sources = &'static [(&'static str, &'static str)];
+
+/// The keeper of programs that are not ours.
+pub const GUARD: Sources = &[("guard.cc", include_str!("../guard/guard.cc"))];
+
+/// The simulator on ns-3's kernel.
+pub const SIMULATOR: Sources = &[
     ("congestion.h", include_str!("../program/congestion.h")),
     ("dcqcn.cc", include_str!("../program/dcqcn.cc")),
     ("dctcp.cc", include_str!("../program/dctcp.cc")),

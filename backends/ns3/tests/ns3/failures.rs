@@ -1,10 +1,10 @@
 //! Every way a program can fail, played by stand-in scripts: each is a failed run that says what happened, never a result.
 
+use crate::support::{Keeper, gone, script};
 use mixlab_contract::conformance::{Scope, random_scenario};
 use mixlab_contract::{Application, Backend, Observer, RunError, RunOutput, Scenario, Silent};
 use mixlab_ns3::{Ns3Backend, Ns3Network};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -39,9 +39,7 @@ impl StandIn {
     fn new(body: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let program = dir.path().join("stand-in");
-        let text = format!("#!/bin/sh\nwhile read -r line; do [ \"$line\" = end ] && break; done\n{body}\n");
-        fs::write(&program, text).expect("the folder is writable");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("the script is ours");
+        script(&program, &format!("while read -r line; do [ \"$line\" = end ] && break; done\n{body}"));
         Self { dir, program }
     }
 
@@ -209,7 +207,7 @@ fn cancelling_kills_the_program_and_its_children() {
     assert_eq!(observer.progress.load(Ordering::SeqCst), 1);
     let pids = fs::read_to_string(dir.join(pid_file)).expect("the script ran in the work directory");
     assert_eq!(pids.lines().count(), 2);
-    pids.lines().for_each(|pid| assert!(crate::support::gone(pid), "process {pid} is still there"));
+    pids.lines().for_each(|pid| assert!(gone(pid), "process {pid} is still there"));
 }
 
 #[test]
@@ -220,21 +218,7 @@ fn what_a_program_leaves_behind_is_killed() {
     let keeper = Keeper(stand_in.dir.path().to_path_buf());
     backend.run(&scenario(), &keeper).expect("the answer is complete");
     let pid = fs::read_to_string(keeper.0.join("left")).expect("the script ran in the work directory");
-    assert!(crate::support::gone(pid.trim()), "process {pid} is still there");
-}
-
-/// Gives a run its directory and nothing else.
-struct Keeper(PathBuf);
-
-impl Observer for Keeper {
-    fn phase(&self, _: &'static str) {}
-    fn progress(&self, _: u64) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-    fn work_dir(&self) -> &Path {
-        &self.0
-    }
+    assert!(gone(pid.trim()), "process {pid} is still there");
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod laws;
 mod orphans;
 mod stored;
 mod support;
+mod tree;
 mod truth;
