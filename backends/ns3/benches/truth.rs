@@ -1,12 +1,13 @@
 //! All stored runs of the original ns-3 programs against this backend: flows with equal outcome, CPU time of our program,
-//! packet transmissions per CPU-second. `cargo bench -p mixlab-ns3 --bench truth [-- SET...]`; sets are `golden`, `micro`,
-//! `train32` and so on. CPU time is what the kernel charges for ended children (in hundredths of a second).
+//! packet transmissions per CPU-second. `cargo bench -p mixlab-ns3 --bench truth [-- [online] SET...]`; sets are `golden`,
+//! `micro`, `train32` and so on; `online` drives them step by step. CPU time is what the system charges for ended children
+//! (in hundredths of a second).
 
 #[path = "../tests/ns3/stored.rs"]
 mod stored;
 
-use mixlab_contract::{Availability, Backend, Silent};
-use mixlab_ns3::Ns3Backend;
+use mixlab_contract::{Availability, Backend, RunError, RunOutput, Scenario, Silent, drive};
+use mixlab_ns3::{Ns3Backend, Ns3Network};
 use std::collections::BTreeMap;
 use stored::{all, folder};
 
@@ -29,12 +30,15 @@ fn main() {
     let Some(root) = folder() else { return };
     println!("{}", ns3.describe().unwrap_or_else(|missing| missing));
     let sets: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let online = sets.iter().any(|s| s == "online");
+    let sets: Vec<&String> = sets.iter().filter(|s| *s != "online").collect();
+    ns3.program(&Silent).expect("the program builds");
     let mut rows: BTreeMap<(&str, &str), Row> = BTreeMap::new();
-    let chosen = all(&root).into_iter().filter(|s| sets.is_empty() || sets.iter().any(|set| set == s.set));
+    let chosen = all(&root).into_iter().filter(|s| sets.is_empty() || sets.iter().any(|set| *set == s.set));
     for stored in chosen {
         let case = stored.open();
         let before = children_cpu();
-        match ns3.run(&case.scenario, &Silent) {
+        match run(&ns3, &case.scenario, online) {
             Err(e) => println!("{}/{}: {e}", stored.set, stored.name),
             Ok(output) => {
                 let (flows, equal) = (case.scenario.flows().len(), case.equal(&output));
@@ -59,6 +63,15 @@ fn main() {
         }
     }
     print_table(&rows);
+}
+
+fn run(ns3: &Ns3Backend, scenario: &Scenario, online: bool) -> Result<RunOutput, RunError> {
+    if !online {
+        return ns3.run(scenario, &Silent);
+    }
+    let mut network = Ns3Network::new(ns3, scenario, &Silent)?;
+    let outcomes = drive(&mut network, scenario, &Silent)?;
+    Ok(RunOutput { outcomes, counters: network.finish()? })
 }
 
 fn print_table(rows: &BTreeMap<(&str, &str), Row>) {

@@ -250,10 +250,11 @@ Words::Word(const char* what)
 void
 Words::Expect(const char* expected)
 {
-    const std::string word = Word(expected);
+    const std::string quoted = std::string("'") + expected + "'";
+    const std::string word = Word(quoted.c_str());
     if (word != expected)
     {
-        Fail(std::string("'") + expected + "'", word);
+        Fail(quoted, word);
     }
 }
 

@@ -102,8 +102,11 @@ impl Ns3Backend {
         self.found.get_or_init(find).as_ref()
     }
 
-    /// The program, built if need be.
-    pub(crate) fn program(&self, observer: &dyn Observer) -> Result<PathBuf, RunError> {
+    /// The program, built now unless it is in the cache; for a first run without delay, or to run it by hand.
+    ///
+    /// # Errors
+    /// [`RunError`] if there is no ns-3 or compiler, if compiling fails, or if the observer cancels.
+    pub fn program(&self, observer: &dyn Observer) -> Result<PathBuf, RunError> {
         if let Some(program) = &self.ready_program {
             return Ok(program.clone());
         }
@@ -161,12 +164,20 @@ impl Backend for Ns3Backend {
         observer.phase("set-up");
         let text = write_scenario(scenario, true);
         observer.phase("simulate");
-        let patience = Patience { observer, limit: self.time_limit };
-        let launch = launch(program, "batch", observer.work_dir());
-        let (mut running, input) = Running::start(&launch).map_err(|e| run_error("ns3", &e, None))?;
-        input.send(text); // and it stays open until the end: closing it would end the program
-        collect(&mut running, scenario, patience)
+        let result = simulate(program, &text, scenario, Patience { observer, limit: self.time_limit });
+        if let Err(RunError::Failed { .. }) = result {
+            // For `mixlab-ns3 batch < scenario.txt` by hand. The run has failed already, whether this works or not.
+            std::fs::write(observer.work_dir().join("scenario.txt"), text).ok();
+        }
+        result
     }
+}
+
+fn simulate(program: PathBuf, text: &str, scenario: &Scenario, patience: Patience<'_>) -> Result<RunOutput, RunError> {
+    let launch = launch(program, "batch", patience.observer.work_dir());
+    let (mut running, input) = Running::start(&launch).map_err(|e| run_error("ns3", &e, None))?;
+    input.send(text.to_owned()); // and it stays open until the end: closing it would end the program
+    collect(&mut running, scenario, patience)
 }
 
 /// A start of our program in one of its modes.

@@ -139,7 +139,7 @@ impl fmt::Display for Installation {
         };
         let profile = match self.profile {
             Profile::Optimized => "optimized, assertions off",
-            Profile::Asserts => "WARNING: assertions on, slower than need be",
+            Profile::Asserts => "assertions on, a little slower than need be",
             Profile::Debug => "WARNING: debug build, several times slower than need be",
         };
         write!(f, "ns-3 {} ({origin}; {profile})", self.version)

@@ -2,10 +2,11 @@
 
 use crate::support::{Keeper, gone, script};
 use mixlab_contract::conformance::{Scope, random_scenario};
-use mixlab_contract::{Application, Backend, Observer, RunError, RunOutput, Scenario, Silent};
+use mixlab_contract::{Application, Availability, Backend, Observer, RunError, RunOutput, Scenario, Silent};
 use mixlab_ns3::{Ns3Backend, Ns3Network};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,11 @@ impl StandIn {
     }
 
     fn run(&self) -> Result<RunOutput, RunError> {
-        self.backend().run(&scenario(), &Silent)
+        self.run_with(self.backend())
+    }
+
+    fn run_with(&self, backend: Ns3Backend) -> Result<RunOutput, RunError> {
+        backend.run(&scenario(), &Keeper(self.dir.path().into()))
     }
 
     fn failure(&self) -> (String, String) {
@@ -131,19 +136,19 @@ fn a_hang_ends_at_the_time_limit() {
     let began = Instant::now();
     let stand_in = StandIn::printing(&good_lines(&scenario())[..2], "echo 'still here' >&2; sleep 1000");
     let backend = stand_in.backend().with_time_limit(Duration::from_millis(300));
-    let Err(RunError::Failed { message, log_tail }) = backend.run(&scenario(), &Silent) else {
-        panic!("a hang is no result")
-    };
+    let Err(RunError::Failed { message, log_tail }) = stand_in.run_with(backend) else { panic!("a hang is no result") };
     assert!(message.contains("no end after 0.3 s, killed"), "{message}");
     assert!(log_tail.contains("still here"), "{log_tail}");
     assert!(began.elapsed() < Duration::from_secs(10));
+    let kept = fs::read_to_string(stand_in.dir.path().join("scenario.txt")).expect("a failed run keeps its scenario");
+    assert!(kept.starts_with("mixlab-ns3 1\n") && kept.ends_with("\nend\n"), "{kept}");
 }
 
 #[test]
 fn a_hang_after_the_answer_ends_at_the_time_limit() {
     let stand_in = StandIn::printing(&good_lines(&scenario()), "exec >&- 2>&-; sleep 1000");
     let backend = stand_in.backend().with_time_limit(Duration::from_millis(300));
-    let result = backend.run(&scenario(), &Silent);
+    let result = stand_in.run_with(backend);
     assert!(matches!(&result, Err(RunError::Failed { message, .. }) if message.contains("killed")), "{result:?}");
 }
 
@@ -159,12 +164,14 @@ fn a_program_that_does_not_read_is_no_deadlock() {
     let stand_in = StandIn::new("");
     fs::write(&stand_in.program, "#!/bin/sh\nsleep 1000\n").expect("the script is ours");
     let backend = stand_in.backend().with_time_limit(Duration::from_millis(300));
-    assert!(matches!(backend.run(&scenario(), &Silent), Err(RunError::Failed { .. })));
+    assert!(matches!(stand_in.run_with(backend), Err(RunError::Failed { .. })));
 }
 
 #[test]
 fn a_missing_program_is_a_failure() {
-    let result = Ns3Backend::new().with_program("/nonexistent/ns3").run(&scenario(), &Silent);
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let backend = Ns3Backend::new().with_program("/nonexistent/ns3");
+    let result = backend.run(&scenario(), &Keeper(dir.path().into()));
     assert!(matches!(&result, Err(RunError::Failed { message, .. }) if message.contains("cannot start")), "{result:?}");
 }
 
@@ -259,4 +266,39 @@ fn an_online_program_that_dies_is_reported_at_the_end() {
         let Err(RunError::Failed { message, .. }) = network.finish() else { panic!("{body} is no session") };
         assert!(message.contains(expected), "'{message}' does not say '{expected}'");
     }
+}
+
+#[test]
+fn bad_scenarios_are_refused_by_the_word() {
+    let Some(ns3) = crate::support::real_ns3() else { return };
+    let program = ns3.program(&Silent).expect("ns-3 is installed");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let good = "mixlab-ns3 1\nnodes 3\nswitches 1 2\nlinks 2\n0 2 1000 5\n1 2 1000 5\npayload 1000\n";
+    let (two_links, no_rate) = (good.replace("1 2 1000 5", "0 2 1000 5"), good.replace("1 2 1000 5", "1 2 0 5"));
+    let cases = [
+        ("", "expected 'mixlab-ns3', found 'end of text'"),
+        ("mixlab-ns3 2", "expected '1', found '2'"),
+        ("mixlab-ns3 1 nodes -3", "expected number of nodes as a number, found '-3'"),
+        ("mixlab-ns3 1 nodes 3 switches 1 7", "expected switch below 3, found '7'"),
+        (good, "expected 'window', found 'end of text'"),
+        (&two_links, "expected one link at host 0, found '2'"),
+        (&no_rate, "expected a rate above 0, found '0'"),
+    ];
+    for (text, expected) in cases {
+        let file = dir.path().join("scenario");
+        fs::write(&file, text).expect("the folder is writable");
+        let input = fs::File::open(&file).expect("it was just written");
+        let output = Command::new(&program).arg("batch").stdin(input).output().expect("the program starts");
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}: {log}");
+        assert!(log.contains(expected), "'{log}' does not say '{expected}'");
+    }
+}
+
+#[test]
+fn several_kernel_threads_are_refused_with_the_reason() {
+    let threads = Ns3Backend::new().with_threads(2);
+    let Availability::Missing { reason, hint } = threads.probe() else { panic!("one thread is all there is") };
+    assert!(reason.contains("kernel threads") || reason.contains("no ns-3 found"), "{reason}");
+    assert!(!hint.is_empty());
 }
