@@ -2,7 +2,6 @@
 #include "events.h"
 
 #include <new>
-#include <vector>
 
 namespace mixlab
 {
@@ -13,14 +12,25 @@ bool g_stopWhenIdle = false;
 namespace
 {
 
-constexpr std::size_t BLOCK_BYTES = 64;
+/// Room for an event; while it is free, a link to the next free one.
+union Block {
+    Block* next;
+    alignas(std::max_align_t) unsigned char bytes[64];
+};
+
 constexpr std::size_t BLOCKS_PER_CHUNK = 1024;
 
-std::vector<void*>&
-FreeBlocks()
+Block* g_free = nullptr;
+
+void
+AddChunk()
 {
-    static std::vector<void*> blocks;
-    return blocks;
+    Block* chunk = new Block[BLOCKS_PER_CHUNK];
+    for (std::size_t i = 0; i < BLOCKS_PER_CHUNK; ++i)
+    {
+        chunk[i].next = g_free;
+        g_free = &chunk[i];
+    }
 }
 
 } // namespace
@@ -28,28 +38,25 @@ FreeBlocks()
 void*
 PooledEvent::operator new(std::size_t size)
 {
-    if (size > BLOCK_BYTES)
+    if (size > sizeof(Block))
     {
         throw std::bad_alloc();
     }
-    auto& free = FreeBlocks();
-    if (free.empty())
+    if (!g_free)
     {
-        char* chunk = static_cast<char*>(::operator new(BLOCK_BYTES * BLOCKS_PER_CHUNK));
-        for (std::size_t i = 0; i < BLOCKS_PER_CHUNK; ++i)
-        {
-            free.push_back(chunk + i * BLOCK_BYTES);
-        }
+        AddChunk();
     }
-    void* block = free.back();
-    free.pop_back();
+    Block* block = g_free;
+    g_free = block->next;
     return block;
 }
 
 void
-PooledEvent::operator delete(void* block)
+PooledEvent::operator delete(void* pointer)
 {
-    FreeBlocks().push_back(block);
+    auto* block = static_cast<Block*>(pointer);
+    block->next = g_free;
+    g_free = block;
 }
 
 } // namespace mixlab

@@ -4,10 +4,12 @@
 //   mixlab-ns3 batch     read a scenario (scenario.h) from standard input, simulate, print results (session.h)
 //   mixlab-ns3 online    read a scenario from standard input, then simulate on request, requests there too (session.h)
 //   mixlab-ns3 version   print how it was built
+//   mixlab-ns3 streams FIRST COUNT RUN   compare the marking streams with ns-3's own generator (marking.h)
 //
 // Only ns-3's core module is used: its simulator, schedulers, time and random streams. Standard input is the caller's
 // lifeline: when it is a pipe and its other end closes, the program ends at once, so that a killed caller leaves no
 // orphan. (From a file it works too.) Exit status: 0 complete, 1 error (message on standard error), 3 the caller is gone.
+#include "marking.h"
 #include "scenario.h"
 #include "session.h"
 
@@ -90,7 +92,12 @@ main(int argc, char** argv)
         {
             return Simulate(mode);
         }
-        std::cerr << "usage: mixlab-ns3 batch|online|version" << std::endl;
+        if (mode == "streams" && argc == 5)
+        {
+            mixlab::PrintStreams(std::stoull(argv[2]), std::stoull(argv[3]), std::stoull(argv[4]), std::cout);
+            return 0;
+        }
+        std::cerr << "usage: mixlab-ns3 batch|online|version|streams FIRST COUNT RUN" << std::endl;
     }
     catch (const std::exception& error)
     {

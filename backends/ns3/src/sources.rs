@@ -20,6 +20,7 @@ pub const SIMULATOR: Sources = &[
     ("kernel.cc", include_str!("../program/kernel.cc")),
     ("kernel.h", include_str!("../program/kernel.h")),
     ("main.cc", include_str!("../program/main.cc")),
+    ("marking.cc", include_str!("../program/marking.cc")),
     ("marking.h", include_str!("../program/marking.h")),
     ("network.cc", include_str!("../program/network.cc")),
     ("network.h", include_str!("../program/network.h")),

@@ -5,6 +5,7 @@ use crate::stored::{Stored, all, folder};
 use crate::support::real_ns3;
 use mixlab_contract::{Backend, Silent};
 use mixlab_ns3::Ns3Backend;
+use std::process::Command;
 
 /// Stored transmissions above which a run is left to the bench.
 const LARGEST: u64 = 3_000_000;
@@ -52,4 +53,21 @@ fn runs_with_other_random_streams_are_equal() {
 #[test]
 fn runs_without_pfc_are_equal() {
     compare_sets(&["train32_pfc0"]);
+}
+
+/// Our jumps from stream to stream give the numbers of ns-3's own generator, in all digits.
+#[test]
+fn marking_streams_are_those_of_ns3() {
+    let Some(ns3) = real_ns3() else { return };
+    let program = ns3.program(&Silent).expect("ns-3 is installed");
+    for (first, run) in [(0, 1), (416, 1), (10_082, 2), (1u64 << 40, 3)] {
+        let arguments = ["streams".to_owned(), first.to_string(), "3000".into(), run.to_string()];
+        let output = Command::new(&program).args(arguments).output().expect("the program starts");
+        let text = String::from_utf8(output.stdout).expect("numbers are text");
+        assert_eq!(text.lines().count(), 2000, "every third stream is skipped");
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(words[1], words[2], "stream {} of run {run}", words[0]);
+        }
+    }
 }
