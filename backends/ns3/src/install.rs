@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How to get an ns-3 on Debian and its derivatives.
-const INSTALL: &str = "apt-get install -y --no-install-recommends libns3-dev g++   \
+const INSTALL: &str = "apt-get install -y --no-install-recommends libns3-dev g++ \
      (or: pip install --no-deps ns3, or name a built tree with MIXLAB_NS3_DIR)";
 
 /// A text that ns-3's `NS_ASSERT` compiles into a library.
