@@ -1,7 +1,7 @@
 //! The offline door: a scenario goes to our program in one piece, outcomes come back line by line.
 
 use crate::compile::{CompileError, Recipe, cache_dir};
-use crate::install::{Installation, Profile};
+use crate::install::Installation;
 use crate::process::{Launch, Patience, Running, clean_environment, run_error};
 use crate::results::Collector;
 use crate::scenario_text::{check, write_scenario};
@@ -74,19 +74,10 @@ impl Ns3Backend {
     /// # Errors
     /// Why there is none, and what to do about it.
     pub fn describe(&self) -> Result<String, String> {
-        match self.installation() {
-            Ok(found) => Ok(found.to_string()),
+        match self.recipe() {
+            Ok((found, _)) => Ok(found.to_string()),
             Err(missing) => Err(format!("{}; {}", missing.reason, missing.hint)),
         }
-    }
-
-    /// Whether the ns-3 that is used is a build for debugging.
-    pub fn is_debug_build(&self) -> bool {
-        self.installation().is_ok_and(|found| found.profile == Profile::Debug)
-    }
-
-    fn installation(&self) -> Result<Installation, Missing> {
-        self.recipe().map(|(found, _)| found.clone()).map_err(Clone::clone)
     }
 
     fn recipe(&self) -> Result<&(Installation, Recipe), &Missing> {

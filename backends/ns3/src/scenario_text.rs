@@ -45,8 +45,7 @@ fn network_feature(scenario: &Scenario) -> Option<String> {
         if t.ecn && a_switch_sends && t.marking_at(link.rate).is_none() {
             return Some(format!("ECN on a link of {} without marking thresholds for that rate", link.rate));
         }
-        if hpcc && !TELEMETRY_GBPS.contains(&(link.rate.0 / 1_000_000_000)) | !link.rate.0.is_multiple_of(1_000_000_000)
-        {
+        if hpcc && !TELEMETRY_GBPS.iter().any(|g| BitsPerSec::from_gbps(*g) == link.rate) {
             return Some(format!("HPCC telemetry on a link of {}", link.rate));
         }
         if let Some(odd) = not_whole_ns(link.delay) {
