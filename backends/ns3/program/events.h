@@ -94,6 +94,14 @@ CallIn(uint64_t delay, T* target)
                                     ns3::Ptr<ns3::EventImpl>(new Call<Base, T, Method>(target), false));
 }
 
+/// Schedules `target->Method()` in `delay` ns in the context of node `node`; it can't be cancelled.
+template <auto Method, class T>
+void
+CallAt(uint32_t node, uint64_t delay, T* target)
+{
+    ns3::Simulator::ScheduleWithContext(node, Nanoseconds(delay), new Call<LiveEvent, T, Method>(target));
+}
+
 /// Schedules `target->Method(argument)` in `delay` ns in the context of node `node`; it can't be cancelled.
 template <auto Method, class T, class A>
 void

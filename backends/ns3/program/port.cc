@@ -27,12 +27,12 @@ Port::Send(Packet* packet)
     m_busy = true;
     m_counters.packets += packet->kind == PacketKind::Pfc ? 0 : 1;
     const uint64_t tx = TransmissionTime(packet->wireBytes, m_rate);
-    CallAt<&Port::Done>(m_owner.Id(), tx, this, this);
+    CallAt<&Port::Done>(m_owner.Id(), tx, this);
     CallAt<&Port::Arrive>(m_peer->m_owner.Id(), tx + m_delay, m_peer, packet);
 }
 
 void
-Port::Done(Port*)
+Port::Done()
 {
     m_busy = false;
     m_owner.Kick(*this);

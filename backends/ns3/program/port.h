@@ -80,7 +80,7 @@ class Port
     bool paused = false; ///< the peer has paused data (and ACKs that travel among data)
 
   private:
-    void Done(Port*);
+    void Done();
     void Arrive(Packet* packet);
 
     Node& m_owner;
