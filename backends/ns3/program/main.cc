@@ -1,0 +1,107 @@
+// mixlab's simulator on ns-3's event kernel: the windowed RDMA transport of the HPCC family of ns-3 programs (DCTCP, DCQCN,
+// HPCC, TIMELY; ECN, PFC, shared buffers) with paths given by the scenario.
+//
+//   mixlab-ns3 batch     read a scenario (scenario.h) from standard input, simulate, print results (session.h)
+//   mixlab-ns3 online    read a scenario from standard input, then simulate on request, requests there too (session.h)
+//   mixlab-ns3 version   print how it was built
+//   mixlab-ns3 streams FIRST COUNT RUN   compare the marking streams with ns-3's own generator (marking.h)
+//
+// Only ns-3's core module is used: its simulator, schedulers, time and random streams. Standard input is the caller's
+// lifeline: when it is a pipe and its other end closes, the program ends at once, so that a killed caller leaves no
+// orphan. (From a file it works too.) Exit status: 0 complete, 1 error (message on standard error), 3 the caller is gone.
+#include "marking.h"
+#include "scenario.h"
+#include "session.h"
+
+#include "ns3/log.h"
+
+#include <exception>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include <poll.h>
+#include <unistd.h>
+
+namespace
+{
+
+constexpr int CALLER_GONE = 3;
+
+/// Ends the process when the other end of standard input closes.
+void
+WatchCaller()
+{
+    std::thread([] {
+        pollfd input{STDIN_FILENO, 0, 0};
+        while (poll(&input, 1, -1) < 0 || (input.revents & (POLLHUP | POLLERR)) == 0)
+        {
+        }
+        _exit(CALLER_GONE);
+    }).detach();
+}
+
+void
+PrintVersion()
+{
+#ifdef NS3_LOG_ENABLE
+    const char* logs = "logs";
+#else
+    const char* logs = "no-logs";
+#endif
+#ifdef NS3_ASSERT_ENABLE
+    const char* asserts = "asserts";
+#else
+    const char* asserts = "no-asserts";
+#endif
+    std::cout << "mixlab-ns3 1 " << logs << ' ' << asserts << std::endl;
+}
+
+int
+Simulate(const std::string& mode)
+{
+    WatchCaller();
+    const mixlab::Scenario scenario = mixlab::ReadScenario(std::cin);
+    mixlab::Session session(scenario, std::cout);
+    if (mode == "batch")
+    {
+        session.Batch();
+    }
+    else
+    {
+        session.Online(std::cin);
+    }
+    return std::cout ? 0 : 1;
+}
+
+} // namespace
+
+int
+main(int argc, char** argv)
+{
+    std::ios::sync_with_stdio(false);
+    const std::string mode = argc > 1 ? argv[1] : "";
+    try
+    {
+        if (mode == "version" && argc == 2)
+        {
+            PrintVersion();
+            return 0;
+        }
+        if ((mode == "batch" || mode == "online") && argc == 2)
+        {
+            return Simulate(mode);
+        }
+        if (mode == "streams" && argc == 5)
+        {
+            mixlab::PrintStreams(std::stoull(argv[2]), std::stoull(argv[3]), std::stoull(argv[4]), std::cout);
+            return 0;
+        }
+        std::cerr << "usage: mixlab-ns3 batch|online|version|streams FIRST COUNT RUN" << std::endl;
+    }
+    catch (const std::exception& error)
+    {
+        std::cerr << "error: " << error.what() << std::endl;
+    }
+    return 1;
+}

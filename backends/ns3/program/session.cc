@@ -1,0 +1,153 @@
+// Batch and online sessions (session.h).
+#include "session.h"
+
+#include "events.h"
+
+#include <istream>
+#include <ostream>
+#include <sstream>
+#include <stdexcept>
+
+namespace mixlab
+{
+
+Session::Session(const Scenario& scenario, std::ostream& out)
+    : m_scenario(scenario),
+      m_out(out),
+      m_network(scenario, *this)
+{
+}
+
+void
+Session::Batch()
+{
+    for (const FlowLine& line : m_scenario.flows)
+    {
+        m_network.Announce(static_cast<uint32_t>(m_network.Flows().size()), line);
+    }
+    g_stopWhenIdle = true;
+    if (!m_scenario.flows.empty())
+    {
+        m_kernel.RunUntil(m_scenario.horizon);
+    }
+    for (const Flow& flow : m_network.Flows())
+    {
+        if (!flow.delivered)
+        {
+            m_out << "unfinished " << flow.index << ' ' << flow.id << ' '
+                  << (flow.released ? std::to_string(flow.start) : "-") << '\n';
+        }
+    }
+    PrintCounters();
+    m_out << "end " << m_delivered << std::endl;
+}
+
+void
+Session::Online(std::istream& in)
+{
+    m_online = true;
+    std::string line;
+    while (std::getline(in >> std::ws, line))
+    {
+        std::istringstream text(line);
+        Words words(text);
+        const std::string request = words.Word("a request");
+        if (request == "quit")
+        {
+            m_out << "end " << m_delivered << std::endl;
+            return;
+        }
+        Serve(words, request);
+    }
+}
+
+void
+Session::Serve(Words& words, const std::string& request)
+{
+    if (request == "flow")
+    {
+        const auto index = static_cast<uint32_t>(words.NumberBelow("index", uint64_t{1} << 32));
+        const bool wants = words.Flag("whether the last ACK is reported");
+        const FlowLine flow = ReadFlow(words, m_scenario);
+        if (flow.start < Now())
+        {
+            throw std::runtime_error("flow " + std::to_string(flow.id) + " starts in the past");
+        }
+        m_network.Announce(index, flow).wantsAcknowledged = wants;
+    }
+    else if (request == "until")
+    {
+        Advance(words.Number("time"));
+    }
+    else if (request == "counters")
+    {
+        PrintCounters();
+        m_out.flush();
+    }
+    else
+    {
+        throw std::runtime_error("unknown request '" + request + "'");
+    }
+}
+
+void
+Session::Advance(uint64_t until)
+{
+    m_event = nullptr;
+    if (until >= Now())
+    {
+        m_kernel.RunUntil(until);
+    }
+    if (m_event)
+    {
+        m_out << m_event << ' ' << m_eventFlow << ' ' << Now() << std::endl;
+    }
+    else
+    {
+        m_out << "none " << Now() << std::endl;
+    }
+}
+
+void
+Session::PrintCounters()
+{
+    const PortCounters& c = m_network.Counters();
+    m_out << "counters " << ns3::Simulator::GetEventCount() << ' ' << c.packets << ' ' << c.marks << ' ' << c.pauses
+          << ' ' << c.drops << '\n';
+}
+
+void
+Session::Delivered(Flow& flow)
+{
+    ++m_delivered;
+    if (m_online)
+    {
+        m_event = "delivered";
+        m_eventFlow = flow.index;
+        m_kernel.StopNow();
+        return;
+    }
+    m_out << "flow " << flow.index << ' ' << flow.id << ' ' << flow.start << ' ' << flow.deliveredAt - flow.start
+          << '\n';
+}
+
+void
+Session::Acknowledged(Flow& flow)
+{
+    ++m_acknowledged;
+    if (m_online)
+    {
+        if (flow.wantsAcknowledged)
+        {
+            m_event = "acknowledged";
+            m_eventFlow = flow.index;
+            m_kernel.StopNow();
+        }
+    }
+    else if (m_acknowledged == m_scenario.flows.size())
+    {
+        m_kernel.StopNow(); // nothing that is reported can change any more
+    }
+}
+
+} // namespace mixlab

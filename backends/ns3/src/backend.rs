@@ -1,0 +1,223 @@
+//! The offline door: a scenario goes to our program in one piece, outcomes come back line by line.
+
+use crate::compile::{CompileError, Recipe, cache_dir};
+use crate::install::Installation;
+use crate::process::{Launch, Patience, Running, clean_environment, run_error};
+use crate::results::Collector;
+use crate::scenario_text::{check, write_scenario};
+use mixlab_contract::scenario::hex;
+use mixlab_contract::{Availability, Backend, Observer, RunError, RunOutput, Scenario, Unsupported};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Environment variable that names an ns-3 to use instead of an installed one.
+const DIR_VARIABLE: &str = "MIXLAB_NS3_DIR";
+
+/// ns-3 as a backend. Cheap to make; looks for ns-3 on first use and builds its program on the first run.
+#[derive(Debug, Default)]
+pub struct Ns3Backend {
+    dir: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    time_limit: Option<Duration>,
+    threads: u32,
+    ready_program: Option<PathBuf>,
+    found: OnceLock<Result<(Installation, Recipe), Missing>>,
+}
+
+/// Why it cannot run here.
+#[derive(Clone, Debug)]
+struct Missing {
+    reason: String,
+    hint: String,
+}
+
+impl Ns3Backend {
+    /// With the ns-3 that `MIXLAB_NS3_DIR` names, else an installed one; no time limit.
+    pub fn new() -> Self {
+        Self { dir: std::env::var_os(DIR_VARIABLE).filter(|d| !d.is_empty()).map(PathBuf::from), ..Self::default() }
+    }
+
+    /// With the ns-3 in `dir` (a built tree or an installation) and no other.
+    pub fn with_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Keeps the built program in `cache` instead of the usual place.
+    pub fn with_cache(mut self, cache: impl Into<PathBuf>) -> Self {
+        self.cache = Some(cache.into());
+        self
+    }
+
+    /// Kills runs that take longer.
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Asks for several kernel threads (UNISON). More than one is reported as not available: see [`Backend::probe`].
+    pub fn with_threads(mut self, threads: u32) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Runs `program`, which must speak the protocol of ours, and looks for no ns-3.
+    pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.ready_program = Some(program.into());
+        self
+    }
+
+    /// The ns-3 that is used, in words: version, where it comes from, how it was built (with a warning if it is a slow one).
+    ///
+    /// # Errors
+    /// Why there is none, and what to do about it.
+    pub fn describe(&self) -> Result<String, String> {
+        match self.recipe() {
+            Ok((found, _)) => Ok(found.to_string()),
+            Err(missing) => Err(format!("{}; {}", missing.reason, missing.hint)),
+        }
+    }
+
+    fn recipe(&self) -> Result<&(Installation, Recipe), &Missing> {
+        let find = || {
+            let missing = |reason: String, hint: String| Missing { reason, hint };
+            let found = Installation::find(self.dir.as_deref()).map_err(|e| missing(e.reason, e.hint))?;
+            if self.threads > 1 {
+                return Err(threads_missing(&found));
+            }
+            let recipe = Recipe::simulator(&found);
+            recipe.map(|r| (found, r)).map_err(|e| missing(e.to_string(), "apt-get install -y g++".into()))
+        };
+        self.found.get_or_init(find).as_ref()
+    }
+
+    /// The program, built now unless it is in the cache; for a first run without delay, or to run it by hand.
+    ///
+    /// # Errors
+    /// [`RunError`] if there is no ns-3 or compiler, if compiling fails, or if the observer cancels.
+    pub fn program(&self, observer: &dyn Observer) -> Result<PathBuf, RunError> {
+        if let Some(program) = &self.ready_program {
+            return Ok(program.clone());
+        }
+        let failed = |message: String, log_tail: String| RunError::Failed { message, log_tail };
+        let (_, recipe) = self.recipe().map_err(|m| failed(format!("{}; {}", m.reason, m.hint), String::new()))?;
+        observer.phase("build");
+        let cache = self.cache.clone().unwrap_or_else(cache_dir);
+        recipe.build(&cache, observer).map_err(|e| match e {
+            CompileError::Cancelled => RunError::Cancelled,
+            CompileError::Failed { ref log_tail, .. } => failed(e.to_string(), log_tail.clone()),
+            _ => failed(e.to_string(), String::new()),
+        })
+    }
+
+    /// How long one program may run.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+}
+
+impl Backend for Ns3Backend {
+    fn id(&self) -> &str {
+        "ns3"
+    }
+
+    fn fingerprint(&self) -> String {
+        if let Some(program) = &self.ready_program {
+            let bytes = std::fs::read(program).unwrap_or_default();
+            return format!("ns3-1 program={}", hex(&Sha256::digest(bytes)));
+        }
+        match self.recipe() {
+            Ok((found, recipe)) => format!("ns3-1 version={} build={}", found.version, recipe.digest()),
+            Err(missing) => format!("ns3-1 none ({})", missing.reason),
+        }
+    }
+
+    fn probe(&self) -> Availability {
+        if self.ready_program.is_some() {
+            return Availability::Available;
+        }
+        match self.recipe() {
+            Ok(_) => Availability::Available,
+            Err(Missing { reason, hint }) => Availability::Missing { reason: reason.clone(), hint: hint.clone() },
+        }
+    }
+
+    fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        check(scenario)
+    }
+
+    fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
+        let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
+        check(scenario).map_err(|unsupported| failed(unsupported.to_string()))?;
+        let program = self.program(observer)?;
+        observer.phase("set-up");
+        let text = write_scenario(scenario, true);
+        observer.phase("simulate");
+        let result = simulate(program, &text, scenario, Patience { observer, limit: self.time_limit });
+        if let Err(RunError::Failed { .. }) = result {
+            // For `mixlab-ns3 batch < scenario.txt` by hand. The run has failed already, whether this works or not.
+            std::fs::write(observer.work_dir().join("scenario.txt"), text).ok();
+        }
+        result
+    }
+}
+
+fn simulate(program: PathBuf, text: &str, scenario: &Scenario, patience: Patience<'_>) -> Result<RunOutput, RunError> {
+    let launch = launch(program, "batch", patience.observer.work_dir());
+    let (mut running, input) = Running::start(&launch).map_err(|e| run_error("ns3", &e, None))?;
+    input.send(text.to_owned()); // and it stays open until the end: closing it would end the program
+    collect(&mut running, scenario, patience)
+}
+
+/// A start of our program in one of its modes.
+pub(crate) fn launch(program: PathBuf, mode: &str, dir: &Path) -> Launch {
+    let environment = clean_environment(dir);
+    Launch { program, arguments: vec![mode.into()], directory: dir.to_path_buf(), environment }
+}
+
+/// Reads a batch run to its end: lines first, then the exit status, then completeness.
+fn collect(running: &mut Running, scenario: &Scenario, patience: Patience<'_>) -> Result<RunOutput, RunError> {
+    let mut collector = Collector::new(scenario);
+    let mut wrong = None;
+    loop {
+        match running.next_line(patience) {
+            Ok(None) => break,
+            Err(e) => return Err(run_error("ns3", &e, Some(&*running))),
+            Ok(Some(line)) => {
+                let before = collector.completed();
+                if let Err(e) = collector.take(&line) {
+                    wrong = Some(e);
+                    break;
+                }
+                if collector.completed() > before {
+                    patience.observer.progress(collector.completed());
+                }
+            }
+        }
+    }
+    if wrong.is_none() {
+        running.finish(patience).map_err(|e| run_error("ns3", &e, Some(&*running)))?;
+    }
+    let result = match wrong {
+        Some(e) => Err(e),
+        None => collector.finish(),
+    };
+    result.map_err(|e| RunError::Failed { message: format!("ns3: {e}"), log_tail: running.log_tail() })
+}
+
+fn threads_missing(found: &Installation) -> Missing {
+    let (reason, hint) = match found.multithreaded {
+        true => (
+            "several kernel threads: random draws and closed-loop releases of this transport are ordered over the whole \
+             network, which UNISON's kernel does not keep",
+            "use one thread",
+        ),
+        false => (
+            "several kernel threads need an ns-3 with the mtp module (UNISON), and the one found has none",
+            "use one thread, or name a UNISON tree with MIXLAB_NS3_DIR",
+        ),
+    };
+    Missing { reason: reason.into(), hint: hint.into() }
+}

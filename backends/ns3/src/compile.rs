@@ -1,0 +1,218 @@
+//! Building our C++ programs once per content: sources, compiler, options and library decide the name of the binary.
+//!
+//! The cache is `$MIXLAB_CACHE`, else `$XDG_CACHE_HOME/mixlab`, else `~/.cache/mixlab`, else a folder among the temporary
+//! files. A build happens in a fresh folder beside the binary's place and ends with a rename, so that any number of
+//! processes may build at once and a killed build leaves nothing that could be taken for a binary.
+
+use crate::install::Installation;
+use crate::process::{Launch, Patience, ProcessError, Running, clean_environment};
+use crate::sources::{GUARD, SIMULATOR, Sources};
+use mixlab_contract::scenario::hex;
+use mixlab_contract::{Observer, Silent};
+use sha2::{Digest, Sha256};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Options that decide the code. No `-march=native`: it would contract multiply-adds and change the last bits of rates.
+const OPTIONS: [&str; 3] = ["-O2", "-DNDEBUG", "-ffp-contract=off"];
+/// A compiler that takes longer is stuck.
+const BUILD_LIMIT: Duration = Duration::from_secs(600);
+/// One build at a time in this process: whoever waits finds the binary. Counts builds, which names their folders.
+static BUILDS: Mutex<u64> = Mutex::new(0);
+
+/// Why there is no binary.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// No compiler.
+    #[error("no C++ compiler ({0}); install one with apt-get install -y g++, or name one with CXX")]
+    NoCompiler(String),
+    /// The compiler failed.
+    #[error("{compiler}: {problem}")]
+    Failed {
+        /// The command.
+        compiler: String,
+        /// What happened.
+        problem: String,
+        /// The end of its messages.
+        log_tail: String,
+    },
+    /// The cache can't be used.
+    #[error("cannot write {path}: {source}")]
+    Cache {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The observer asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Where built programs are kept.
+pub fn cache_dir() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    named("MIXLAB_CACHE")
+        .or_else(|| named("XDG_CACHE_HOME").map(|d| d.join("mixlab")))
+        .or_else(|| named("HOME").map(|d| d.join(".cache/mixlab")))
+        .unwrap_or_else(|| std::env::temp_dir().join("mixlab-cache"))
+}
+
+/// Everything that decides a binary.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    name: &'static str,
+    sources: Sources,
+    compiler: PathBuf,
+    /// Arguments before the sources, and after them.
+    options: [Vec<OsString>; 2],
+    digest: String,
+}
+
+impl Recipe {
+    /// Our simulator against an installed ns-3. Asks the compiler for its version.
+    ///
+    /// # Errors
+    /// [`CompileError::NoCompiler`].
+    pub fn simulator(installation: &Installation) -> Result<Self, CompileError> {
+        let mut before = vec![OsString::from(format!("-std={}", installation.standard()))];
+        // The compiler looks in /usr/include anyway, and naming it would break its own search order.
+        if installation.include != Path::new("/usr/include") {
+            before.extend(["-isystem".into(), installation.include.clone().into_os_string()]);
+        }
+        let mut after = vec![installation.library.clone().into_os_string()];
+        if let Some(dir) = installation.library.parent() {
+            let mut search = OsString::from("-Wl,-rpath,");
+            search.push(dir);
+            after.push(search);
+        }
+        Self::new("mixlab-ns3", SIMULATOR, [before, after], &installation.digest)
+    }
+
+    /// The guard of programs that are not ours; it needs no ns-3.
+    ///
+    /// # Errors
+    /// [`CompileError::NoCompiler`].
+    pub fn guard() -> Result<Self, CompileError> {
+        Self::new("mixlab-guard", GUARD, [vec!["-std=c++17".into()], vec![]], "")
+    }
+
+    fn new(
+        name: &'static str,
+        sources: Sources,
+        options: [Vec<OsString>; 2],
+        library_digest: &str,
+    ) -> Result<Self, CompileError> {
+        let compiler = PathBuf::from(std::env::var_os("CXX").filter(|c| !c.is_empty()).unwrap_or_else(|| "c++".into()));
+        let version = compiler_version(&compiler)?;
+        let mut h = Sha256::new();
+        let mut part = |text: &[u8]| {
+            h.update((text.len() as u64).to_le_bytes());
+            h.update(text);
+        };
+        sources.iter().flat_map(|(name, text)| [name, text]).for_each(|text| part(text.as_bytes()));
+        options.iter().flatten().for_each(|option| part(option.as_bytes()));
+        OPTIONS.iter().for_each(|option| part(option.as_bytes()));
+        part(version.as_bytes());
+        part(library_digest.as_bytes());
+        Ok(Self { name, sources, compiler, options, digest: hex(&h.finalize()) })
+    }
+
+    /// SHA-256 of everything that decides the binary.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The binary, built now unless it is in the cache.
+    ///
+    /// # Errors
+    /// [`CompileError`].
+    pub fn build(&self, cache: &Path, observer: &dyn Observer) -> Result<PathBuf, CompileError> {
+        let home = cache.join("ns3");
+        let binary = home.join(format!("{}-{}", self.name, &self.digest[..32]));
+        let mut builds = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
+        if binary.is_file() {
+            return Ok(binary);
+        }
+        *builds += 1;
+        let workshop = home.join(format!("build-{}-{builds}", std::process::id()));
+        let result = self.build_in(&workshop, observer).and_then(|built| {
+            fs::rename(&built, &binary).map_err(|source| cache_error(&binary, source))?;
+            Ok(binary)
+        });
+        fs::remove_dir_all(&workshop).ok();
+        result
+    }
+
+    fn build_in(&self, workshop: &Path, observer: &dyn Observer) -> Result<PathBuf, CompileError> {
+        fs::create_dir_all(workshop).map_err(|e| cache_error(workshop, e))?;
+        for (name, text) in self.sources {
+            let file = workshop.join(name);
+            fs::write(&file, text).map_err(|e| cache_error(&file, e))?;
+        }
+        let built = workshop.join(self.name);
+        let launch = Launch {
+            program: self.compiler.clone(),
+            arguments: self.arguments(&built),
+            directory: workshop.to_path_buf(),
+            environment: clean_environment(workshop),
+        };
+        run_compiler(&launch, observer)?;
+        Ok(built)
+    }
+
+    fn arguments(&self, output: &Path) -> Vec<OsString> {
+        let [before, after] = &self.options;
+        let sources = self.sources.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".cc"));
+        let mut arguments: Vec<OsString> = OPTIONS.iter().copied().chain(sources).map(OsString::from).collect();
+        arguments.splice(OPTIONS.len()..OPTIONS.len(), before.iter().cloned());
+        arguments.extend(["-o".into(), output.into()]);
+        arguments.extend(after.iter().cloned());
+        arguments.push("-pthread".into());
+        arguments
+    }
+}
+
+fn compiler_version(compiler: &Path) -> Result<String, CompileError> {
+    let missing = |problem: String| CompileError::NoCompiler(format!("{}: {problem}", compiler.display()));
+    let launch = Launch {
+        program: compiler.to_path_buf(),
+        arguments: vec!["--version".into()],
+        directory: std::env::temp_dir(),
+        environment: clean_environment(&std::env::temp_dir()),
+    };
+    let patience = Patience { observer: &Silent, limit: Some(Duration::from_secs(30)) };
+    let (mut running, _input) = Running::start(&launch).map_err(|e| missing(e.to_string()))?;
+    let mut first = None;
+    while let Some(line) = running.next_line(patience).map_err(|e| missing(e.to_string()))? {
+        first = first.or(Some(line));
+    }
+    running.finish(patience).map_err(|e| missing(e.to_string()))?;
+    first.ok_or_else(|| missing("it does not tell its version".into()))
+}
+
+fn run_compiler(launch: &Launch, observer: &dyn Observer) -> Result<(), CompileError> {
+    let patience = Patience { observer, limit: Some(BUILD_LIMIT) };
+    let compiler = launch.program.display().to_string();
+    let (mut running, _input) = Running::start(launch).map_err(|e| CompileError::NoCompiler(e.to_string()))?;
+    let ended = loop {
+        match running.next_line(patience) {
+            Ok(Some(_)) => {}
+            Ok(None) => break running.finish(patience),
+            Err(e) => break Err(e),
+        }
+    };
+    match ended {
+        Ok(()) => Ok(()),
+        Err(ProcessError::Cancelled) => Err(CompileError::Cancelled),
+        Err(e) => Err(CompileError::Failed { compiler, problem: e.to_string(), log_tail: running.log_tail() }),
+    }
+}
+
+fn cache_error(path: &Path, source: std::io::Error) -> CompileError {
+    CompileError::Cache { path: path.display().to_string(), source }
+}

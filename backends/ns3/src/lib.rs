@@ -1,0 +1,30 @@
+//! Real ns-3 as a backend: a program of ours on ns-3's own event kernel, built against whichever ns-3 is installed.
+//!
+//! ```text
+//! Scenario ──scenario_text──► mixlab-ns3 batch  (C++, ns-3's Simulator) ──lines──► results ──► RunOutput
+//!                             mixlab-ns3 online ◄── requests / answers ──► Ns3Network (contract's online Network)
+//! install: which ns-3 is here    compile: build once, cached by content    process: run it without trusting it
+//! ```
+//!
+//! The physics is that of the RDMA stack of the HPCC family of ns-3 programs (m3's and m4's ground truth): hosts, switches
+//! and links, windowed senders with go-back-N, ECN, PFC, shared buffers, DCTCP, DCQCN, HPCC and TIMELY, in the event order
+//! of that stack. It is the same as the `packet` backend's, written a second time in another language over another kernel:
+//! where both agree with each other and with stored outputs of the original, neither is likely to be wrong.
+//!
+//! Left out: several kernel threads (the order of draws and of closed-loop releases is global), and ns-3's TCP.
+
+mod backend;
+mod compile;
+mod install;
+mod online;
+mod process;
+mod results;
+mod scenario_text;
+mod sources;
+mod tree;
+
+pub use backend::Ns3Backend;
+pub use compile::{CompileError, cache_dir};
+pub use install::{Installation, NotInstalled, Origin, Profile};
+pub use online::Ns3Network;
+pub use tree::Ns3Tree;
