@@ -1,0 +1,3 @@
+//! m4: a learned flow-level simulator, run in-process on a plain CPU.
+
+pub mod numerics;
