@@ -19,10 +19,18 @@
 //! Left out, as in the original: rates, propagation delays, order of hops, buffers per port, PFC state.
 
 pub mod config;
+mod features;
+mod graph;
+pub mod model;
+pub mod network;
 pub mod original;
 pub mod parameters;
+pub mod reference;
 pub mod weights;
 
 pub use config::{Components, Config, Rules};
+pub use model::Model;
+pub use network::M4Network;
 pub use parameters::{PARAMETERS, parameters};
+pub use reference::ReferenceNetwork;
 pub use weights::Weights;

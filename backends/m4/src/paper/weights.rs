@@ -77,7 +77,7 @@ impl Weights {
             return Err(WeightsError::Manifest { field: "config", found, expected });
         }
         let mut tensors = tensors;
-        let weights = Self::assemble(config, &mut |name, shape| tensors.take(name, shape))?;
+        let weights = Self::assemble(config, |name, shape| tensors.take(name, shape))?;
         tensors.finish()?;
         Ok(weights)
     }
@@ -86,7 +86,7 @@ impl Weights {
     pub fn to_tensors(&self) -> Tensors {
         let mut tensors = Tensors::default();
         let mut copy = self.clone();
-        copy.each(&mut |name, shape, values| {
+        copy.each(|name, shape, values| {
             tensors.insert(name, Tensor { shape: shape.to_vec(), values: std::mem::take(values) });
         });
         tensors
@@ -99,7 +99,7 @@ impl Weights {
     pub fn untrained(config: Config, seed: u64) -> Self {
         assert!(config.is_sound(), "dimensions fit together");
         let mut state = seed;
-        let drawn = Self::assemble(config, &mut |name, shape| {
+        let drawn = Self::assemble(config, |name, shape| {
             let count = shape.iter().product();
             let fan: usize = shape.get(1).copied().unwrap_or(shape[0]);
             Ok::<_, std::convert::Infallible>(match name {
@@ -112,7 +112,7 @@ impl Weights {
     }
 
     /// Calls `visit` with name, shape and values of every tensor, always in the same order.
-    pub fn each(&mut self, visit: &mut dyn FnMut(&str, &[usize], &mut Vec<f32>)) {
+    pub fn each(&mut self, mut visit: impl FnMut(&str, &[usize], &mut Vec<f32>)) {
         let Config { hidden, exchange, head } = self.config.clone();
         for (i, (layer, w)) in self.exchange.iter_mut().zip(exchange.windows(2)).enumerate() {
             let (k, m) = (w[0], w[1]);
@@ -144,7 +144,7 @@ impl Weights {
     }
 
     /// Fills an empty set of weights tensor by tensor.
-    fn assemble<E>(config: Config, fill: &mut dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, E>) -> Result<Self, E> {
+    fn assemble<E>(config: Config, mut fill: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, E>) -> Result<Self, E> {
         let dense = || Dense { weight: Vec::new(), bias: Vec::new() };
         let cell = || Cell { input: dense(), hidden: dense() };
         let exchange = config.exchange.windows(2).map(|_| Exchange {
@@ -165,7 +165,7 @@ impl Weights {
             config,
         };
         let mut failed = None;
-        weights.each(&mut |name, shape, values| {
+        weights.each(|name, shape, values| {
             if failed.is_none() {
                 match fill(name, shape) {
                     Ok(filled) => *values = filled,
