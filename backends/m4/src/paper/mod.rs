@@ -18,6 +18,7 @@
 //! Shapes: H = 200; graph widths 200 → 300 → 300 → 200; head 1 + 13 + H → 200 → 1; 13 parameters of the scenario.
 //! Left out, as in the original: rates, propagation delays, order of hops, buffers per port, PFC state.
 
+pub mod checkpoint;
 pub mod config;
 mod features;
 mod graph;
@@ -28,6 +29,7 @@ pub mod parameters;
 pub mod reference;
 pub mod weights;
 
+pub use checkpoint::Checkpoint;
 pub use config::{Components, Config, Rules};
 pub use model::Model;
 pub use network::M4Network;
