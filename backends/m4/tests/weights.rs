@@ -196,7 +196,8 @@ fn tensors_larger_than_the_file_are_refused() {
         program.push(b'X');
         program.extend((name.len() as u32).to_le_bytes());
         program.extend(name.as_bytes());
-        program.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\00");
+        program
+            .extend(b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\x00\x00\x000");
         program.extend(b"X\x03\0\0\0cpuM\0\x10tQK\0(M\0\x10t(K\x01ttR");
     }
     program.extend(b"ub.");
