@@ -1,7 +1,7 @@
 //! Reads the tensors of a TorchScript module (`torch.jit.script(module).save(file)`) by name.
 //!
-//! Such a file is a ZIP archive of stored (not compressed) entries: `<stem>/data.pkl` is a pickle of the module tree whose
-//! leaves refer to `<stem>/data/<key>`, raw little-endian f32. The code entries are not looked at; nothing is executed.
+//! Such a file is a ZIP archive: `<stem>/data.pkl` is a pickle of the module tree whose
+//! leaves refer to `<stem>/data/<key>`, raw little-endian f32. Code entries are not looked at; nothing is executed.
 
 mod pickle;
 mod zip;
@@ -22,13 +22,11 @@ const MOST_VISITS: usize = 100_000;
 /// What is wrong, as a fragment.
 pub fn decode(bytes: &[u8]) -> Result<Tensors, String> {
     let archive = zip::Archive::open(bytes)?;
-    let (stem, tree) = archive
-        .entries()
-        .find_map(|(name, data)| name.strip_suffix("/data.pkl").filter(|s| !s.contains('/')).map(|s| (s, data)))
-        .ok_or("no entry <stem>/data.pkl: not a TorchScript file")?;
-    if let Some(order) = archive.get(&format!("{stem}/byteorder"))
-        && order != b"little"
-    {
+    let stem = archive.names().find_map(|name| name.strip_suffix("/data.pkl").filter(|s| !s.contains('/')));
+    let stem = stem.ok_or("no entry <stem>/data.pkl: not a TorchScript file")?;
+    let tree = archive.get(&format!("{stem}/data.pkl"))?;
+    let order = format!("{stem}/byteorder");
+    if archive.names().any(|name| name == order) && archive.get(&order)? != b"little" {
         return Err("the numbers are not little-endian".into());
     }
     let pickle = Pickle::parse(tree)?;
@@ -105,7 +103,7 @@ impl Walk<'_> {
         }
         let key = self.pickle.text(key).ok_or("the key of its storage is not a text")?;
         let entry = format!("{}/data/{key}", self.stem);
-        let data = self.archive.get(&entry).ok_or_else(|| format!("the archive has no entry {entry}"))?;
+        let data = self.archive.get(&entry)?;
         let span = usize::try_from(offset).ok().and_then(|o| {
             let begin = o.checked_mul(4)?;
             Some(begin..begin.checked_add(expected.checked_mul(4)?)?)

@@ -1,10 +1,11 @@
-//! The directory of a ZIP archive whose entries are stored without compression, with the 64-bit extension that torch uses.
+//! The directory of a ZIP archive, with the 64-bit extension that torch uses, and its entries that are not compressed.
 //!
 //! ```text
 //! local header + data …   central directory   [zip64 record, zip64 locator]   end record (22 bytes + comment)
 //! ```
 //!
-//! Source: PKWARE's APPNOTE. Left out: compression, encryption, several disks, checksums (a digest guards the weights).
+//! Source: PKWARE's APPNOTE. Left out: compression (torch compresses code, which nobody here
+//! reads, but neither pickles nor numbers), encryption, several disks, checksums (a digest guards the weights).
 
 use super::super::array;
 
@@ -16,9 +17,12 @@ const END_64: &[u8] = b"PK\x06\x06";
 const CENTRAL: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
 
-/// Names and contents.
+/// Name and contents of an entry; no contents if it is compressed.
+type Entry<'a> = (&'a str, Option<&'a [u8]>);
+
+/// The entries.
 pub(super) struct Archive<'a> {
-    entries: Vec<(&'a str, &'a [u8])>,
+    entries: Vec<Entry<'a>>,
 }
 
 impl<'a> Archive<'a> {
@@ -29,7 +33,7 @@ impl<'a> Archive<'a> {
             return Err(format!("{count} entries are more than the {MOST_ENTRIES} accepted"));
         }
         let mut at = usize::try_from(start).map_err(|_| "the directory lies outside the file")?;
-        let mut entries: Vec<(&str, &[u8])> = Vec::new();
+        let mut entries = Vec::new();
         for i in 0..count {
             let (entry, length) = entry(bytes, at).map_err(|e| format!("entry {i}: {e}"))?;
             entries.push(entry);
@@ -38,12 +42,16 @@ impl<'a> Archive<'a> {
         Ok(Self { entries })
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        self.entries.iter().copied()
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.entries.iter().map(|(name, _)| *name)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.entries.iter().find(|(n, _)| *n == name).map(|(_, data)| *data)
+    /// The contents of the entry `name`.
+    pub(super) fn get(&self, name: &str) -> Result<&'a [u8], String> {
+        let entry = self.entries.iter().find(|(n, _)| *n == name);
+        let (_, data) = entry.ok_or_else(|| format!("the archive has no entry `{name}`"))?;
+        data.ok_or_else(|| format!("the entry `{name}` is compressed; torch stores numbers as they are"))
     }
 }
 
@@ -70,8 +78,6 @@ fn directory(bytes: &[u8]) -> Option<(u64, u64)> {
     Some((count, start))
 }
 
-type Entry<'a> = (&'a str, &'a [u8]);
-
 /// The entry whose directory record starts at `at`, and the record's length.
 fn entry(bytes: &[u8], at: usize) -> Result<(Entry<'_>, usize), String> {
     let cut = "its directory record is cut off";
@@ -81,16 +87,14 @@ fn entry(bytes: &[u8], at: usize) -> Result<(Entry<'_>, usize), String> {
     let (method, name_length, extra_length, comment_length) = (word(10)?, word(28)?, word(30)?, word(32)?);
     let name = record.get(46..46 + name_length).ok_or(cut)?;
     let name = std::str::from_utf8(name).map_err(|_| "its name is not UTF-8")?;
-    if method != 0 {
-        return Err(format!("`{name}` is compressed; torch stores entries without compression"));
-    }
     let extra = record.get(46 + name_length..46 + name_length + extra_length).ok_or(cut)?;
     let mut wide = zip64(extra);
     let mut value = |narrow: u64| if narrow == u64::from(u32::MAX) { wide.next() } else { Some(narrow) };
-    let (size, _stored, offset) = (value(long(24)?), value(long(20)?), value(long(42)?));
+    // In the order of the extra field: original size, size in the archive, offset.
+    let (_, size, offset) = (value(long(24)?), value(long(20)?), value(long(42)?));
     let data = size.zip(offset).and_then(|(size, offset)| contents(bytes, offset, size));
     let data = data.ok_or_else(|| format!("`{name}` lies outside the file or is cut off"))?;
-    Ok(((name, data), 46 + name_length + extra_length + comment_length))
+    Ok(((name, (method == 0).then_some(data)), 46 + name_length + extra_length + comment_length))
 }
 
 /// The 64-bit numbers of an extra field.
