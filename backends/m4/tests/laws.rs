@@ -3,12 +3,13 @@
 mod support;
 
 use mixlab_contract::conformance::{
-    Scope, Verdict, disjoint_parts_do_not_interact, network_laws, output_is_sound_and_repeatable, random_scenario,
+    Scope, Verdict, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws, output_is_sound_and_repeatable,
+    random_scenario,
 };
 use mixlab_contract::ideal::ideal_fct;
 use mixlab_contract::{
     Application, Availability, Backend, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, ScenarioParts,
-    Silent, SimTime, drive,
+    Silent, SimDuration, SimTime, drive,
 };
 use mixlab_m4::numerics::Simd;
 use mixlab_m4::paper::{Config, Weights};
@@ -151,6 +152,21 @@ fn check_channel(scenario: &Scenario, channel: u32, outcomes: &[mixlab_contract:
         let sent: f64 = spans[..=end].iter().filter(|s| s.0 >= from).map(|s| s.2).sum();
         let room = spans[end].1.since(from).ps() as f64;
         assert!(sent <= room + 1.0, "channel {channel}: {sent} ps of bytes in {room} ps");
+    }
+}
+
+/// A model that has learned nothing but "no contention" keeps the contract's law of the idle network exactly.
+#[test]
+fn a_lone_flow_of_predicted_slowdown_one_takes_its_ideal_fct() {
+    for seed in 0..100 {
+        let mut checkpoint = checkpoint(seed);
+        checkpoint.weights.slowdown.weight.fill(0.0);
+        checkpoint.weights.slowdown.bias[0] = 1.0;
+        for rules in ALL_RULES {
+            let backend = M4Backend::new(Some(checkpoint.clone()), rules);
+            let scenario = random_scenario(seed, Scope::default());
+            lone_flow_is_ideal(&backend, &scenario, SimDuration::ZERO).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        }
     }
 }
 

@@ -153,3 +153,65 @@ impl Graph {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mixlab_contract::conformance::SplitMix;
+
+    /// Active flows with their channels, as sets.
+    type Naive = Vec<Option<Vec<u32>>>;
+
+    fn crossing(naive: &Naive, channel: u32) -> Vec<u32> {
+        let crosses = |s: &u32| naive[*s as usize].as_ref().is_some_and(|p| p.contains(&channel));
+        (0..naive.len() as u32).filter(crosses).collect()
+    }
+
+    fn closure(naive: &Naive, slot: u32) -> Vec<u32> {
+        let mut found = vec![slot];
+        let mut at = 0;
+        while at < found.len() {
+            let path = naive[found[at] as usize].clone().expect("active");
+            for near in path.iter().flat_map(|c| crossing(naive, *c)) {
+                if !found.contains(&near) {
+                    found.push(near);
+                }
+            }
+            at += 1;
+        }
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn every_link_of_a_class_has_the_flows_of_the_class_and_connected_flows_are_the_closure() {
+        const CHANNELS: u32 = 14;
+        let mut random = SplitMix(1);
+        let (mut graph, mut naive) = (Graph::new(CHANNELS as usize), vec![None; 12]);
+        for _ in 0..20_000 {
+            let slot = random.below(12) as u32;
+            if naive[slot as usize].take().is_some() {
+                graph.remove(slot);
+            } else {
+                let mut path: Vec<u32> = (0..CHANNELS).filter(|_| random.below(4) == 0).collect();
+                path.push(random.below(CHANNELS.into()) as u32);
+                path.sort_unstable();
+                path.dedup();
+                graph.insert(slot, path.iter().copied(), &mut Vec::new());
+                naive[slot as usize] = Some(path);
+                let mut connected = Vec::new();
+                graph.connected(slot, &mut connected);
+                connected.sort_unstable();
+                assert_eq!(connected, closure(&naive, slot));
+            }
+            for channel in 0..CHANNELS {
+                let class = graph.class_of[channel as usize];
+                let mut flows = if class == IDLE { Vec::new() } else { graph.class(class).flows.clone() };
+                flows.sort_unstable();
+                assert_eq!(flows, crossing(&naive, channel), "channel {channel}");
+                assert!(flows.iter().all(|f| graph.classes_of(*f).contains(&class)));
+                assert!(class == IDLE || graph.class(class).channels.contains(&channel));
+            }
+        }
+    }
+}

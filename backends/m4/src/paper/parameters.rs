@@ -72,3 +72,63 @@ fn marking(scenario: &Scenario) -> Result<(BitsPerSec, Marking), Unsupported> {
 fn kilobytes_at(bytes: u64, rate: BitsPerSec, gbps: f64) -> f64 {
     bytes as f64 / 1_000.0 * gbps * 1e9 / rate.0 as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mixlab_contract::conformance::{Scope, random_scenario};
+    use mixlab_contract::{Bytes, SimDuration};
+
+    /// A scenario with 10 Gb/s links and the given congestion control and thresholds at that rate.
+    fn with(congestion_control: CongestionControl, k_min: u64, k_max: u64) -> Scenario {
+        let mut parts = random_scenario(1, Scope { mixed_links: false, ..Scope::default() }).into_parts();
+        let t = &mut parts.transport;
+        (t.buffer, t.window, t.congestion_control) = (Bytes(133_120), Some(Bytes(12_364)), congestion_control);
+        t.marking = vec![(BitsPerSec::from_gbps(10), Marking { k_min: Bytes(k_min), k_max: Bytes(k_max), p_max: 0.2 })];
+        Scenario::new(parts).expect("valid")
+    }
+
+    #[test]
+    fn each_congestion_control_fills_its_own_places_in_the_units_of_a_mix() {
+        let zero = BitsPerSec(0);
+        let us = |t: u64| SimDuration::from_ns(t * 1_000);
+        let dctcp = CongestionControl::Dctcp { gain: 0.0625, additive: zero };
+        let dcqcn = CongestionControl::Dcqcn {
+            gain: 0.004,
+            alpha_interval: us(50),
+            decrease_interval: us(50),
+            increase_interval: us(55),
+            fast_recovery_rounds: 1,
+            additive: zero,
+            hyper: zero,
+            clamp_target: false,
+        };
+        let hpcc = CongestionControl::Hpcc {
+            target_utilisation: 0.75,
+            additive: BitsPerSec(600_000_000),
+            additive_stages: 0,
+            telemetry_multiplier: 1,
+            fast_reaction: true,
+            per_hop_rate: false,
+        };
+        let timely =
+            CongestionControl::Timely { t_low: us(48), t_high: us(101), beta: 0.8, additive: zero, hyper: zero };
+        for (control, k_min, k_max, tail) in [
+            (dctcp, 20_000, 20_000, [1.0, 0.0, 0.0, 0.0, 20.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            (dcqcn, 8_000, 16_000, [0.0, 1.0, 0.0, 0.0, 0.0, 20.0, 40.0, 0.0, 0.0, 0.0, 0.0]),
+            (hpcc, 4_000, 16_000, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 75.0, 60.0, 0.0, 0.0]),
+            (timely, 4_000, 16_000, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 48.0, 101.0]),
+        ] {
+            let p = parameters(&with(control, k_min, k_max)).expect("expressible");
+            assert_eq!(p[..2], [13.0, 12.364], "{}", control.name());
+            assert_eq!(p[2..], tail, "{}", control.name());
+        }
+    }
+
+    #[test]
+    fn marking_congestion_controls_need_thresholds() {
+        let mut parts = with(CongestionControl::Dctcp { gain: 0.0625, additive: BitsPerSec(0) }, 1, 1).into_parts();
+        parts.transport.marking[0].0 = BitsPerSec::from_gbps(25);
+        assert!(parameters(&Scenario::new(parts).expect("valid")).is_err());
+    }
+}
