@@ -1,0 +1,352 @@
+//! The engine: [`super::model`] driven by starts and predicted ends, as a [`Network`].
+//!
+//! An event costs what its component costs: flows and link classes connected to it are gathered into one batch, stepped, and
+//! their new ends are put into a heap. Everything else keeps its state and its prediction, which is what evaluating the head
+//! over the whole network would give. Nothing is proportional to the number of hosts or of flows announced.
+//!
+//! Unlike the published program: time is integer picoseconds; an end is never predicted in the past (there the clock could go
+//! back); a flow is not faster than physics allows ([`crate::capacity`], optional); groups may part ([`Components`]).
+
+use super::config::{Components, Rules};
+use super::features::{Announced, IDLE_LINK, microseconds};
+use super::graph::{Change, Graph};
+use super::model::{Batch, Model};
+use super::parameters::parameters;
+use super::weights::Weights;
+use crate::calendar::{Arrivals, Outbox};
+use crate::capacity::Capacity;
+use crate::numerics::Simd;
+use crate::schedule::Schedule;
+use mixlab_contract::{
+    Event, EventKind, FlowStart, Network, Scenario, SimDuration, SimTime, Topology, Transport, Unsupported,
+};
+
+/// What is kept of an active flow besides its state.
+#[derive(Clone, Copy, Debug, Default)]
+struct Active {
+    /// Number in order of announcement.
+    order: u32,
+    /// Last update of its state.
+    last: SimTime,
+    /// Group, where groups only merge.
+    group: u32,
+}
+
+/// How much work was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Starts and ends of flows.
+    pub events: u64,
+    /// Flow states updated.
+    pub flows: u64,
+    /// Link-class states updated.
+    pub classes: u64,
+    /// Links those classes stand for.
+    pub links: u64,
+}
+
+/// The learned simulator. Memory: O(flows announced · hops), plus 4·H bytes per active flow and link class.
+pub struct M4Network<'a> {
+    topology: &'a Topology,
+    transport: &'a Transport,
+    model: Model,
+    rules: Rules,
+    now: SimTime,
+    announced: Vec<Announced>,
+    started: Vec<bool>,
+    arrivals: Arrivals,
+    outbox: Outbox,
+    ends: Schedule,
+    capacity: Capacity,
+    graph: Graph,
+    /// `[slot]`
+    active: Vec<Active>,
+    free: Vec<u32>,
+    /// `[slot, H]`
+    flow_states: Vec<f32>,
+    /// `[class, H]`
+    link_states: Vec<f32>,
+    /// `[group]` slots of its flows; used where groups only merge.
+    groups: Vec<Vec<u32>>,
+    free_groups: Vec<u32>,
+    batch: Batch,
+    /// Slots and classes of the current event.
+    members: Vec<u32>,
+    classes: Vec<u32>,
+    /// Rows of slots and of classes in the current batch.
+    row_of_slot: Vec<u32>,
+    row_of_class: Vec<u32>,
+    changes: Vec<Change>,
+    work: Work,
+}
+
+impl<'a> M4Network<'a> {
+    /// An empty network with the scenario's topology and transport, on the fastest kernels of this machine.
+    ///
+    /// # Errors
+    /// [`Unsupported`] if the model's parameters can't express the scenario.
+    pub fn new(scenario: &'a Scenario, weights: &Weights, rules: Rules) -> Result<Self, Unsupported> {
+        Self::with_kernels(scenario, weights, rules, Simd::best())
+    }
+
+    /// The same on given kernels; the results are the same bits on all.
+    ///
+    /// # Errors
+    /// [`Unsupported`] if the model's parameters can't express the scenario.
+    pub fn with_kernels(
+        scenario: &'a Scenario,
+        weights: &Weights,
+        rules: Rules,
+        simd: Simd,
+    ) -> Result<Self, Unsupported> {
+        let topology = scenario.topology();
+        Ok(Self {
+            topology,
+            transport: scenario.transport(),
+            model: Model::new(weights, &parameters(scenario)?, simd),
+            rules,
+            now: SimTime::ZERO,
+            announced: Vec::with_capacity(scenario.flows().len()),
+            started: Vec::new(),
+            arrivals: Arrivals::default(),
+            outbox: Outbox::default(),
+            ends: Schedule::default(),
+            capacity: Capacity::new(topology.channel_count()),
+            graph: Graph::new(topology.channel_count()),
+            active: Vec::new(),
+            free: Vec::new(),
+            flow_states: Vec::new(),
+            link_states: Vec::new(),
+            groups: Vec::new(),
+            free_groups: Vec::new(),
+            batch: Batch::default(),
+            members: Vec::new(),
+            classes: Vec::new(),
+            row_of_slot: Vec::new(),
+            row_of_class: Vec::new(),
+            changes: Vec::new(),
+            work: Work::default(),
+        })
+    }
+
+    /// What was done so far.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    fn begin(&mut self, order: u32) {
+        self.work.events += 1;
+        let slot = self.free.pop().unwrap_or(self.active.len() as u32);
+        if slot as usize == self.active.len() {
+            self.active.push(Active::default());
+        }
+        let flow = &self.announced[order as usize];
+        write_state(&mut self.flow_states, slot, self.model.hidden(), flow.initial());
+        flow.channels.iter().for_each(|(c, _)| self.capacity.start(*c, self.now));
+        self.changes.clear();
+        self.graph.insert(slot, flow.channels.iter().map(|(c, _)| *c), &mut self.changes);
+        for change in &self.changes {
+            let h = self.model.hidden();
+            match *change {
+                Change::Begun(class) => write_state(&mut self.link_states, class, h, IDLE_LINK),
+                Change::Split { old, new } => {
+                    write_state(&mut self.link_states, new, h, IDLE_LINK);
+                    let old = old as usize * h;
+                    self.link_states.copy_within(old..old + h, new as usize * h);
+                }
+            }
+        }
+        self.active[slot as usize] = Active { order, last: self.now, group: 0 };
+        self.members.clear();
+        match self.rules.components {
+            Components::Split => self.graph.connected(slot, &mut self.members),
+            Components::Merge => {
+                let group = self.join(slot);
+                self.members.extend_from_slice(&self.groups[group as usize]);
+            }
+        }
+        self.update();
+    }
+
+    /// Merges the groups of the flows that share a link with `slot`, and `slot`, into one.
+    fn join(&mut self, slot: u32) -> u32 {
+        let mut joined: Option<u32> = None;
+        for class in self.graph.classes_of(slot) {
+            // All other flows of a link are in one group; the first is not `slot`, which came last, unless it is alone.
+            let other = self.graph.class(*class).flows[0];
+            let group = self.active[other as usize].group;
+            match joined {
+                _ if other == slot => {}
+                None => joined = Some(group),
+                Some(into) if into != group => {
+                    let moved = std::mem::take(&mut self.groups[group as usize]);
+                    moved.iter().for_each(|s| self.active[*s as usize].group = into);
+                    self.groups[into as usize].extend(moved);
+                    self.free_groups.push(group);
+                }
+                Some(_) => {}
+            }
+        }
+        let group = joined.or_else(|| self.free_groups.pop()).unwrap_or(self.groups.len() as u32);
+        if group as usize == self.groups.len() {
+            self.groups.push(Vec::new());
+        }
+        self.groups[group as usize].push(slot);
+        self.active[slot as usize].group = group;
+        group
+    }
+
+    /// The flow whose end is the earliest ends now.
+    fn finish(&mut self, slot: u32) -> Event {
+        self.work.events += 1;
+        self.ends.pop();
+        let Active { order, group, .. } = self.active[slot as usize];
+        self.members.clear();
+        match self.rules.components {
+            Components::Split => self.graph.connected(slot, &mut self.members),
+            Components::Merge => self.members.extend_from_slice(&self.groups[group as usize]),
+        }
+        self.members.retain(|s| *s != slot);
+        if self.rules.components == Components::Merge {
+            self.groups[group as usize].retain(|s| *s != slot);
+            if self.members.is_empty() {
+                self.free_groups.push(group);
+            }
+        }
+        let flow = &self.announced[order as usize];
+        flow.channels.iter().for_each(|(c, time)| self.capacity.end(*c, *time));
+        let event = Event { time: self.now, flow: flow.flow, kind: EventKind::Delivered };
+        if let Some(ack) = flow.ack {
+            self.outbox.push(order, Event { time: self.now + ack, kind: EventKind::Acknowledged, ..event });
+        }
+        self.graph.remove(slot);
+        self.free.push(slot);
+        self.update();
+        event
+    }
+
+    /// Steps the states of `members` and their links to now and moves their ends.
+    fn update(&mut self) {
+        if self.members.is_empty() {
+            return;
+        }
+        let active = &self.active;
+        self.members.sort_unstable_by_key(|s| active[*s as usize].order);
+        let last = self.members.iter().map(|s| active[*s as usize].last).min();
+        let elapsed = last.map_or(SimDuration::ZERO, |last| self.now.since(last));
+        self.gather();
+        self.model.step(&mut self.batch, microseconds(elapsed) as f32);
+        self.scatter();
+        self.work.flows += self.members.len() as u64;
+        self.work.classes += self.classes.len() as u64;
+    }
+
+    /// Copies the states of the component into the batch and lists who hears whom.
+    fn gather(&mut self) {
+        let (batch, graph, h) = (&mut self.batch, &mut self.graph, self.model.hidden());
+        self.classes.clear();
+        graph.classes_crossed(&self.members, &mut self.classes);
+        self.row_of_slot.resize(self.active.len(), 0);
+        self.row_of_class.resize(self.link_states.len() / h, 0);
+        (batch.flows, batch.classes) = (self.members.len(), self.classes.len());
+        batch.states.clear();
+        batch.links.clear();
+        for (row, slot) in self.members.iter().enumerate() {
+            self.row_of_slot[*slot as usize] = row as u32;
+            batch.states.extend_from_slice(row_of(&self.flow_states, *slot, h));
+            batch.links.push(self.announced[self.active[*slot as usize].order as usize].links as f32);
+        }
+        for (i, class) in self.classes.iter().enumerate() {
+            self.row_of_class[*class as usize] = (batch.flows + i) as u32;
+            batch.states.extend_from_slice(row_of(&self.link_states, *class, h));
+        }
+        let neighbours = &mut batch.neighbours;
+        neighbours.first.clear();
+        neighbours.edges.clear();
+        neighbours.first.push(0);
+        for slot in &self.members {
+            let links = |class: &u32| graph.class(*class).channels.len() as f32;
+            let classes = graph.classes_of(*slot).iter();
+            neighbours.edges.extend(classes.map(|c| (self.row_of_class[*c as usize], links(c))));
+            neighbours.first.push(neighbours.edges.len() as u32);
+        }
+        for class in &self.classes {
+            let class = graph.class(*class);
+            self.work.links += class.channels.len() as u64;
+            neighbours.edges.extend(class.flows.iter().map(|f| (self.row_of_slot[*f as usize], 1.0)));
+            neighbours.first.push(neighbours.edges.len() as u32);
+        }
+    }
+
+    /// Copies the new states back and moves the ends of the flows.
+    fn scatter(&mut self) {
+        let h = self.model.hidden();
+        let (flows, classes) =
+            self.batch.states[..(self.members.len() + self.classes.len()) * h].split_at(self.members.len() * h);
+        for (class, state) in self.classes.iter().zip(classes.chunks_exact(h)) {
+            self.link_states[*class as usize * h..][..h].copy_from_slice(state);
+        }
+        let predictions = flows.chunks_exact(h).zip(&self.batch.slowdowns);
+        for (slot, (state, slowdown)) in self.members.iter().zip(predictions) {
+            self.flow_states[*slot as usize * h..][..h].copy_from_slice(state);
+            let active = &mut self.active[*slot as usize];
+            active.last = self.now;
+            let flow = &self.announced[active.order as usize];
+            let end = flow.end(f64::from(*slowdown), self.now, &self.capacity, self.rules);
+            self.ends.set(*slot, active.order, end);
+        }
+    }
+}
+
+fn row_of(states: &[f32], row: u32, h: usize) -> &[f32] {
+    &states[row as usize * h..][..h]
+}
+
+/// Sets state number `row`, which may be the first after the last: `head`, then zeros.
+fn write_state(states: &mut Vec<f32>, row: u32, h: usize, head: [f64; 4]) {
+    let from = row as usize * h;
+    states.resize(states.len().max(from + h), 0.0);
+    let state = &mut states[from..from + h];
+    state.fill(0.0);
+    state.iter_mut().zip(head).for_each(|(s, v)| *s = v as f32);
+}
+
+impl Network for M4Network<'_> {
+    fn now(&self) -> SimTime {
+        self.now
+    }
+
+    fn start_flow(&mut self, f: FlowStart<'_>) {
+        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
+        if self.started.len() <= f.flow.index() {
+            self.started.resize(f.flow.index() + 1, false);
+        }
+        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        self.arrivals.push(f.start, self.announced.len() as u32);
+        self.announced.push(Announced::new(self.topology, self.transport, &f));
+    }
+
+    fn next_event(&mut self, until: SimTime) -> Option<Event> {
+        loop {
+            let arrival = self.arrivals.first().unwrap_or(SimTime::MAX);
+            let (end, slot) = self.ends.first().unwrap_or((SimTime::MAX, 0));
+            let report = self.outbox.first().unwrap_or(SimTime::MAX);
+            let next = report.min(end).min(arrival);
+            // SimTime::MAX is later than anything that happens: an end that far away is no end.
+            if next > until || next == SimTime::MAX {
+                self.now = self.now.max(until);
+                return None;
+            }
+            self.now = next;
+            if report == next {
+                return self.outbox.pop();
+            }
+            if end == next {
+                return Some(self.finish(slot));
+            }
+            if let Some((_, order)) = self.arrivals.pop() {
+                self.begin(order);
+            }
+        }
+    }
+}
