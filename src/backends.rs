@@ -1,35 +1,49 @@
-//! The backends this build has, by name, and the groups a subcommand may mean.
+//! The backends of this build, by name, and the groups a subcommand may mean.
 
 use crate::floor::FloorBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
+use mixlab_m4::{Checkpoint, M4Backend, Rules};
+use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Backends of `mlsys`: the fast estimators.
-pub const MLSYS: [&str; 2] = ["flowsim", "flowsim-window"];
+/// Backends of `mlsys`, the fast estimators; those that can't run here are left out.
+const MLSYS: [&str; 3] = ["flowsim", "flowsim-window", "m4"];
 
 /// Backends that `all` leaves out, since they say nothing about a simulator.
 const ON_REQUEST: [&str; 1] = ["floor"];
 
-/// Names users may know but that no code stands behind yet.
-pub const NOT_BUILT: [(&str, &str); 5] = [
-    ("ns3", "real ns-3 is not connected yet; `packet` simulates the same transport in-process"),
-    ("m4", "the learned engine is not built yet; `flowsim-window` is the most accurate fast estimator so far"),
+/// Names users may know but that no code stands behind.
+pub const NOT_BUILT: [(&str, &str); 3] = [
     ("pmn", "Parsimon is not built"),
     ("pmn-m", "Parsimon with Minim is not built"),
     ("pmn-mc", "Parsimon with Minim and clustering is not built"),
 ];
 
+/// What a user can choose about backends.
+#[derive(Clone, Debug, Default)]
+pub struct BackendOptions {
+    /// ns-3 to use instead of an installed one.
+    pub ns3_dir: Option<PathBuf>,
+    /// Whether `ns3_dir` is a tree of the papers whose own program is to be driven.
+    pub ns3_tree: bool,
+    /// Threads of ns-3's kernel (UNISON).
+    pub ns3_threads: Option<u32>,
+    /// Weights of the learned simulator.
+    pub m4_weights: Option<PathBuf>,
+}
+
 /// Why a requested backend can't be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BackendError {
-    /// A name without code.
+    /// Known, but it can't run here.
     #[error("backend `{name}` is unavailable: {reason}")]
     Unavailable {
         /// The name.
         name: String,
-        /// Why, and what to use instead.
+        /// Why, and what to do.
         reason: String,
     },
     /// No such name.
@@ -40,51 +54,82 @@ pub enum BackendError {
         /// The nearest known name.
         hint: Option<String>,
     },
+    /// An option of a backend is wrong.
+    #[error("{0}")]
+    Option(String),
 }
 
-/// All backends of this build, in the order in which tables and legends list them.
-pub fn registry() -> Vec<Arc<dyn Backend>> {
-    vec![
+/// All backends of this build, available here or not, in the order in which tables and legends list them.
+///
+/// # Errors
+/// [`BackendError::Option`] if an option names something that is not there or not what it should be.
+pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
+    Ok(vec![
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
+        Arc::new(m4(options)?),
         Arc::new(PacketBackend),
         Arc::new(FloorBackend),
-    ]
+        ns3(options)?,
+    ])
 }
 
-/// The backends a name stands for: one, those of `mlsys`, or `all` that are available here.
+fn m4(options: &BackendOptions) -> Result<M4Backend, BackendError> {
+    let load = |folder: &PathBuf| {
+        Checkpoint::load(folder).map_err(|e| BackendError::Option(format!("--m4-weights {}: {e}", folder.display())))
+    };
+    Ok(M4Backend::new(options.m4_weights.as_ref().map(load).transpose()?, Rules::default()))
+}
+
+fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
+    if options.ns3_tree {
+        let missing = || BackendError::Option("--ns3-flavor hpcc needs --ns3-dir DIR: the tree to drive".into());
+        return Ok(Arc::new(Ns3Tree::new(options.ns3_dir.as_ref().ok_or_else(missing)?)));
+    }
+    let mut backend = Ns3Backend::new();
+    if let Some(dir) = &options.ns3_dir {
+        backend = backend.with_dir(dir);
+    }
+    if let Some(threads) = options.ns3_threads {
+        backend = backend.with_threads(threads);
+    }
+    Ok(Arc::new(backend))
+}
+
+/// The backends a name stands for: one, those of `mlsys`, those of `floor`, or `all` that are available here.
 ///
 /// # Errors
 /// [`BackendError`] if the name is unknown, not built, or can't run on this machine.
-pub fn named(name: &str) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
+pub fn named(name: &str, options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
+    let known = registry(options)?;
+    let available = |wanted: &dyn Fn(&str) -> bool| {
+        let here = known.iter().filter(|b| wanted(b.id()) && b.probe() == Availability::Available);
+        here.cloned().collect::<Vec<_>>()
+    };
     match name {
-        "all" => Ok(registry()
-            .into_iter()
-            .filter(|b| b.probe() == Availability::Available && !ON_REQUEST.contains(&b.id()))
-            .collect()),
+        "all" => Ok(available(&|id| !ON_REQUEST.contains(&id))),
+        "mlsys" => Ok(available(&|id| MLSYS.contains(&id))),
         // The floor is the distance between two packet runs.
-        "floor" => Ok(vec![one("packet")?, one("floor")?]),
-        "mlsys" => MLSYS.iter().map(|n| one(n)).collect(),
-        _ => Ok(vec![one(name)?]),
+        "floor" => Ok(available(&|id| ["packet", "floor"].contains(&id))),
+        _ => Ok(vec![one(name, &known)?]),
     }
 }
 
-fn one(name: &str) -> Result<Arc<dyn Backend>, BackendError> {
+fn one(name: &str, known: &[Arc<dyn Backend>]) -> Result<Arc<dyn Backend>, BackendError> {
     if let Some((_, reason)) = NOT_BUILT.iter().find(|(n, _)| *n == name) {
         return Err(BackendError::Unavailable { name: name.into(), reason: (*reason).into() });
     }
-    let backend = registry().into_iter().find(|b| b.id() == name).ok_or_else(|| unknown(name))?;
+    let backend = known.iter().find(|b| b.id() == name).ok_or_else(|| unknown(name, known))?;
     match backend.probe() {
-        Availability::Available => Ok(backend),
+        Availability::Available => Ok(Arc::clone(backend)),
         Availability::Missing { reason, hint } => {
             Err(BackendError::Unavailable { name: name.into(), reason: format!("{reason}; {hint}") })
         }
     }
 }
 
-fn unknown(name: &str) -> BackendError {
-    let known = registry();
+fn unknown(name: &str, known: &[Arc<dyn Backend>]) -> BackendError {
     let names = known.iter().map(|b| b.id()).chain(NOT_BUILT.iter().map(|(n, _)| *n)).chain(["mlsys", "all"]);
     let nearest = names.map(|n| (strsim::jaro_winkler(name, n), n)).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = nearest.filter(|(score, _)| *score > 0.75).map(|(_, n)| n.to_owned());
@@ -96,17 +141,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mlsys_is_the_fluid_estimators_and_all_has_the_ground_truth() {
-        let ids = |name| named(name).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
-        assert_eq!(ids("mlsys"), ["flowsim", "flowsim-window"]);
-        assert_eq!(ids("all"), ["ideal", "flowsim", "flowsim-window", "packet"]);
+    fn mlsys_is_the_fast_estimators_and_all_has_the_ground_truth_but_not_the_floor() {
+        let options = BackendOptions::default();
+        let ids = |name| named(name, &options).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
+        assert_eq!(ids("mlsys")[..2], ["flowsim", "flowsim-window"]);
         assert_eq!(ids("floor"), ["packet", "floor"]);
+        let all = ids("all");
+        assert!(all.contains(&"packet".into()) && !all.contains(&"floor".into()), "{all:?}");
     }
 
     #[test]
     fn names_without_code_are_unavailable_and_typos_get_a_hint() {
-        assert!(matches!(named("ns3").err(), Some(BackendError::Unavailable { .. })));
-        let typo = named("flowsin").err().map(|e| e.to_string()).unwrap_or_default();
+        let of = |name| named(name, &BackendOptions::default()).err();
+        assert!(matches!(of("pmn"), Some(BackendError::Unavailable { .. })));
+        let typo = of("flowsin").map(|e| e.to_string()).unwrap_or_default();
         assert!(typo.contains("did you mean `flowsim`?"), "{typo}");
+    }
+
+    #[test]
+    fn weights_and_trees_that_are_not_there_are_said() {
+        let weights = BackendOptions { m4_weights: Some("no/such/folder".into()), ..BackendOptions::default() };
+        assert!(registry(&weights).err().is_some_and(|e| e.to_string().contains("no/such/folder")));
+        let tree = BackendOptions { ns3_tree: true, ..BackendOptions::default() };
+        assert!(registry(&tree).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The command line as typed. Every option may stand before or after the subcommand, as in parsimon-eval's calls and not.
 
 use super::exit::Exit;
+use crate::backends::BackendOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,12 +54,45 @@ pub struct Common {
     /// Print what would run, and run nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
+    /// ns-3 to use: an installation or a built tree (default: Debian's libns3-dev, else a PyPI wheel)
+    #[arg(long, global = true, value_name = "DIR", env = "MIXLAB_NS3_DIR")]
+    pub ns3_dir: Option<PathBuf>,
+    /// `hpcc`: drive the program of a tree of the m3/m4/HPCC papers, given by --ns3-dir, as its scripts do
+    #[arg(long, global = true, value_enum, default_value_t = Ns3Flavor::Own)]
+    pub ns3_flavor: Ns3Flavor,
+    /// Threads of ns-3's kernel (UNISON trees only)
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub ns3_threads: Option<u32>,
+    /// Weights of the learned simulator: a folder with manifest.json, or with the original's eight .pt files
+    #[arg(long, global = true, value_name = "DIR")]
+    pub m4_weights: Option<PathBuf>,
     /// No progress and no remarks on stderr, only errors
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
     /// `ndjson`: one JSON object per event on stdout instead of progress (see `mixlab help-events`)
     #[arg(long, global = true, value_enum, default_value_t = MessageFormat::Human)]
     pub message_format: MessageFormat,
+}
+
+impl Common {
+    /// What concerns the backends.
+    pub fn backends(&self) -> BackendOptions {
+        BackendOptions {
+            ns3_dir: self.ns3_dir.clone(),
+            ns3_tree: self.ns3_flavor == Ns3Flavor::Hpcc,
+            ns3_threads: self.ns3_threads,
+            m4_weights: self.m4_weights.clone(),
+        }
+    }
+}
+
+/// Ways into ns-3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ns3Flavor {
+    /// mixlab's own program on ns-3's event kernel
+    Own,
+    /// The tree's own program
+    Hpcc,
 }
 
 /// Workload generators.

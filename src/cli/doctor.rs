@@ -17,7 +17,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let _ = writeln!(text, "machine   {}, {cpus} CPUs", processor());
     let _ = writeln!(text, "sqlite    {} (built in)", sqlite_version().await?);
     text.push_str("\nbackends\n");
-    for backend in registry() {
+    for backend in registry(&common.backends())? {
         let state = match backend.probe() {
             Availability::Available => format!("available, fingerprint {}", backend.fingerprint()),
             Availability::Missing { reason, hint } => format!("unavailable: {reason}; {hint}"),

@@ -50,7 +50,7 @@ impl From<BackendError> for Failure {
     fn from(e: BackendError) -> Self {
         let exit = match e {
             BackendError::Unavailable { .. } => Exit::BackendUnavailable,
-            BackendError::Unknown { .. } => Exit::Usage,
+            BackendError::Unknown { .. } | BackendError::Option(_) => Exit::Usage,
         };
         Self::new(exit, e.to_string())
     }

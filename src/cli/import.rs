@@ -18,7 +18,7 @@ const WORKLOAD: &str = "import";
 
 /// Reads every scenario folder at or below the given ones; good ones are stored, bad ones are named.
 pub async fn run(common: &Common, args: &ImportArgs) -> Result<Exit, Failure> {
-    check_name(&args.name)?;
+    check_name(common, &args.name)?;
     let folders = import_dirs(&args.dirs).map_err(|e| Failure::new(Exit::BadSpec, e.to_string()))?;
     let mut writer = Writer::open(&common.root).await?;
     let mut ids = Ids::of(&Reader::open(&common.root).await?).await?;
@@ -45,13 +45,13 @@ pub async fn run(common: &Common, args: &ImportArgs) -> Result<Exit, Failure> {
     Ok(if bad > 0 { Exit::RunsFailed } else { Exit::Ok })
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+fn check_name(common: &Common, name: &str) -> Result<(), Failure> {
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !name.is_empty();
     if !plain {
         let text = format!("`{name}` can't name a backend: use lower-case letters, digits and `-`");
         return Err(Failure::new(Exit::Usage, text));
     }
-    if backends::registry().iter().any(|b| b.id() == name) {
+    if backends::registry(&common.backends())?.iter().any(|b| b.id() == name) {
         let text = format!("`{name}` is a backend of mixlab itself; give outside results another name");
         return Err(Failure::new(Exit::Usage, text));
     }

@@ -23,12 +23,13 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let loads: BTreeMap<u64, _> = rows.iter().map(|r| (r.mix_id, &r.attributes)).collect();
     warn(common, &loads.into_iter().filter_map(|(mix, a)| load_warning(mix, a)).collect::<Vec<_>>());
     let digest = reader.digest(&selection).await?;
-    data(&format!("{}\ndigest {digest}\n", text(&rows, scenarios)))
+    let known = backends::registry(&common.backends())?;
+    let known: Vec<&str> = known.iter().map(|b| b.id()).collect();
+    data(&format!("{}\ndigest {digest}\n", text(&rows, scenarios, &known)))
 }
 
-fn text(rows: &[StatusRow], scenarios: usize) -> String {
-    let registry = backends::registry();
-    let mut by_backend: BTreeMap<&str, Vec<&StatusRow>> = registry.iter().map(|b| (b.id(), Vec::new())).collect();
+fn text(rows: &[StatusRow], scenarios: usize, known: &[&str]) -> String {
+    let mut by_backend: BTreeMap<&str, Vec<&StatusRow>> = known.iter().map(|id| (*id, Vec::new())).collect();
     for row in rows {
         by_backend.entry(&row.backend).or_default().push(row);
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// Runs the mixes on the backends that `name` stands for.
 pub async fn run(common: &Common, name: &str) -> Result<Exit, Failure> {
-    let backends = backends::named(name)?;
+    let backends = backends::named(name, &common.backends())?;
     match execute(common, backends).await? {
         Some((summary, _)) => Ok(exit_of(&summary)),
         None => Ok(Exit::Ok),
@@ -29,7 +29,7 @@ pub async fn run(common: &Common, name: &str) -> Result<Exit, Failure> {
 
 /// Runs every available backend, then draws all figures and prints the comparison.
 pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
-    let backends = backends::named("all")?;
+    let backends = backends::named("all", &common.backends())?;
     let Some((summary, mix_ids)) = execute(common, backends).await? else { return Ok(Exit::Ok) };
     if summary.interrupted {
         return Ok(Exit::Interrupted);

@@ -30,7 +30,8 @@ pub fn reference(what: &str) -> Option<PathBuf> {
 /// `mixlab ARGS`, not started yet, in an empty current directory `cwd`.
 pub fn command(cwd: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mixlab"));
-    command.args(args).current_dir(cwd).stdin(Stdio::null());
+    // Without ns-3, so that what `all` means does not depend on the machine.
+    command.args(args).current_dir(cwd).stdin(Stdio::null()).env("MIXLAB_NS3_DIR", "/nonexistent");
     command
 }
 
