@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -75,7 +76,8 @@ impl Ns3Tree {
     /// What would be started, with absolute paths: a tree is often named relative to where its user stands.
     fn entry(&self) -> Option<Entry> {
         let dir = self.dir.canonicalize().ok()?;
-        let third = |p: &PathBuf| p.is_file() && p.file_name().is_some_and(|n| n.to_string_lossy().contains("third"));
+        let executable = |p: &PathBuf| fs::metadata(p).is_ok_and(|m| m.permissions().mode() & 0o111 != 0);
+        let third = |p: &PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().contains("third")) && executable(p);
         let mut built: Vec<PathBuf> = files_in(&dir.join("build/scratch")).into_iter().filter(third).collect();
         built.sort_by_key(|p| p.to_string_lossy().contains("-debug"));
         if let Some(binary) = built.into_iter().next() {
