@@ -5,8 +5,8 @@
 //! scenario ─► topology.txt flows.txt config.txt trace.txt  (fresh folder)  ─► scratch/third CONFIG ─► fct.txt ─► outcomes
 //! ```
 //!
-//! The built program is started if there is one (`build/scratch/*third*`), otherwise `./ns3 run` in the tree; both under our
-//! guard, so that neither outlives its caller. These programs end with status 0 whatever happens, so nothing is believed
+//! The built program is started if there is one (`build/scratch/*third*`), otherwise `./ns3 run` or `./waf --run` in the
+//! tree; all under our guard, so that neither outlives its caller. These programs end with status 0 whatever happens, so nothing is believed
 //! but rows: every flow must have one, and lines that announce trouble fail the run.
 //!
 //! They route flows themselves, so scenarios with other paths than ECMP's are unsupported. Left out: the original HPCC
@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -32,6 +33,8 @@ use std::time::Duration;
 /// Words in a log that mean that results are not to be used, in lower case.
 const TROUBLE: [&str; 7] =
     ["unknown rate", "assert failed", "ns_assert failed", "fatal error", "terminate called", "msg=", "exception"];
+/// Where a tree keeps its libraries: CMake's place, and waf's.
+const LIBRARY_DIRS: [&str; 2] = ["build/lib", "build"];
 /// Lines of the program's output that are kept for the log.
 const KEPT_LINES: usize = 50;
 
@@ -48,8 +51,8 @@ pub struct Ns3Tree {
 enum Entry {
     /// The built program.
     Binary(PathBuf),
-    /// `./ns3 run`, which builds it if need be.
-    Script(PathBuf),
+    /// `./ns3 run`, or `./waf --run` in trees before ns-3.36, which build it if need be.
+    Script(PathBuf, &'static str),
 }
 
 impl Ns3Tree {
@@ -73,14 +76,16 @@ impl Ns3Tree {
     /// What would be started, with absolute paths: a tree is often named relative to where its user stands.
     fn entry(&self) -> Option<Entry> {
         let dir = self.dir.canonicalize().ok()?;
-        let third = |p: &PathBuf| p.is_file() && p.file_name().is_some_and(|n| n.to_string_lossy().contains("third"));
+        let executable = |p: &PathBuf| fs::metadata(p).is_ok_and(|m| m.permissions().mode() & 0o111 != 0);
+        let third = |p: &PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().contains("third")) && executable(p);
         let mut built: Vec<PathBuf> = files_in(&dir.join("build/scratch")).into_iter().filter(third).collect();
         built.sort_by_key(|p| p.to_string_lossy().contains("-debug"));
         if let Some(binary) = built.into_iter().next() {
             return Some(Entry::Binary(binary));
         }
-        let script = dir.join("ns3");
-        (script.is_file() && dir.join("scratch/third.cc").is_file()).then_some(Entry::Script(script))
+        let scripts = [("ns3", "run"), ("waf", "--run")].map(|(name, command)| (dir.join(name), command));
+        let (script, command) = scripts.into_iter().find(|(script, _)| script.is_file())?;
+        dir.join("scratch/third.cc").is_file().then_some(Entry::Script(script, command))
     }
 
     fn launch(&self, guard: PathBuf, folder: &Path, rng_run: u64) -> Result<Launch, RunError> {
@@ -89,14 +94,15 @@ impl Ns3Tree {
         let config = folder.join("config.txt").into_os_string();
         let arguments = match entry {
             Entry::Binary(binary) => vec![binary.into_os_string(), config],
-            Entry::Script(script) => {
+            Entry::Script(script, command) => {
                 let mut run = OsString::from("scratch/third ");
                 run.push(config);
-                vec![script.into_os_string(), "run".into(), run]
+                vec![script.into_os_string(), command.into(), run]
             }
         };
         let mut environment = clean_environment(folder);
-        environment.push(("LD_LIBRARY_PATH".into(), directory.join("build/lib").into_os_string()));
+        let libraries = LIBRARY_DIRS.map(|dir| directory.join(dir).into_os_string()).join(&OsString::from(":"));
+        environment.push(("LD_LIBRARY_PATH".into(), libraries));
         // The config file has no key for it; ns-3 reads its global values from here in every program.
         environment.push(("NS_GLOBAL_VALUE".into(), format!("RngRun={rng_run}").into()));
         Ok(Launch { program: guard, arguments, directory, environment })
@@ -113,7 +119,7 @@ impl Ns3Tree {
 
     fn missing(&self) -> (String, String) {
         let reason = format!(
-            "{} is no tree with scratch/third.cc and ns3, and none with build/scratch/*third*",
+            "{} is no tree with scratch/third.cc and ns3 or waf, and none with build/scratch/*third*",
             self.dir.display()
         );
         (reason, "name the folder of the ns-3 sources the paper's scripts run in (--ns3-dir)".into())
@@ -130,11 +136,11 @@ impl Backend for Ns3Tree {
             let mut h = Sha256::new();
             let entry = match self.entry() {
                 Some(Entry::Binary(binary)) => vec![binary],
-                Some(Entry::Script(_)) => vec![self.dir.join("scratch/third.cc")],
+                Some(Entry::Script(..)) => vec![self.dir.join("scratch/third.cc")],
                 None => vec![],
             };
-            let libraries = files_in(&self.dir.join("build/lib"));
-            for file in entry.iter().chain(&libraries) {
+            let libraries = LIBRARY_DIRS.iter().flat_map(|dir| files_in(&self.dir.join(dir)));
+            for file in entry.into_iter().chain(libraries.filter(|f| f.to_string_lossy().contains(".so"))) {
                 h.update(Sha256::digest(fs::read(file).unwrap_or_default()));
             }
             format!("ns3-hpcc-1 tree={}", hex(&h.finalize()))

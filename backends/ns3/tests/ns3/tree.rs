@@ -120,16 +120,18 @@ fn a_hang_ends_with_everything_it_started() {
 #[test]
 fn without_a_built_program_the_trees_own_script_is_used() {
     let (scenario, expected) = (scenario(), outcomes(&scenario()));
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let tree = dir.path().join("tree");
-    fs::create_dir_all(tree.join("scratch")).expect("the folder is writable");
-    fs::create_dir(dir.path().join("work")).expect("the folder is writable");
-    fs::write(tree.join("scratch/third.cc"), "").expect("the folder is writable");
-    fs::write(tree.join("results"), write_fct(&scenario, &expected)).expect("the folder is writable");
-    let body = "[ \"$1\" = run ] || exit 8\nset -- $2\n[ \"$1\" = scratch/third ] || exit 9\ncp results \"${2%config.txt}fct.txt\"";
-    script(&tree.join("ns3"), body);
-    let output = Ns3Tree::new(&tree).run(&scenario, &Keeper(dir.path().join("work")));
-    assert_eq!(output.expect("all rows are there").outcomes, expected);
+    for (name, command) in [("ns3", "run"), ("waf", "--run")] {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let tree = dir.path().join("tree");
+        fs::create_dir_all(tree.join("scratch")).expect("the folder is writable");
+        fs::create_dir(dir.path().join("work")).expect("the folder is writable");
+        fs::write(tree.join("scratch/third.cc"), "").expect("the folder is writable");
+        fs::write(tree.join("results"), write_fct(&scenario, &expected)).expect("the folder is writable");
+        let check = format!("[ \"$1\" = {command} ] || exit 8\nset -- $2\n[ \"$1\" = scratch/third ] || exit 9");
+        script(&tree.join(name), &format!("{check}\ncp results \"${{2%config.txt}}fct.txt\""));
+        let output = Ns3Tree::new(&tree).run(&scenario, &Keeper(dir.path().join("work")));
+        assert_eq!(output.expect("all rows are there").outcomes, expected, "{name}");
+    }
 }
 
 #[test]
