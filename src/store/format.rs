@@ -50,6 +50,8 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> R
 pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as u32;
     match version(connection, path, known).await? {
+        // Its first writer was killed before it had made the tables.
+        0 => Err(StoreError::NotFound { path: path.to_owned() }),
         found if found < known => Err(StoreError::TooOld { path: path.to_owned(), found, known }),
         _ => Ok(()),
     }
