@@ -58,16 +58,18 @@ pub fn execute(task: Task) -> Executed {
     let (wall, cpu) = (wall.elapsed(), cpu.elapsed());
     let kept = keep_if_used(&work_dir, verdict.as_ref().is_some_and(|v| v.0 == RunStatus::Failed));
     let Some((status, output, error, log_tail)) = verdict else { return Executed::Cancelled };
+    let phases = observer.phases();
+    let building: u64 = phases.iter().filter(|(name, _)| name == "build").map(|(_, ns)| ns).sum();
     let meta = Box::new(RunMeta {
         backend: task.backend.id().into(),
         fingerprint: task.backend.fingerprint(),
         status,
         started_at_unix_ms,
-        wall_ns: wall.as_nanos() as u64,
-        cpu_ns: cpu.as_nanos() as u64,
+        wall_ns: (wall.as_nanos() as u64).saturating_sub(building),
+        cpu_ns: cpu.as_nanos() as u64 + observer.outside_cpu_ns(),
         peak_rss_bytes: memory.peak_bytes(),
         timed_alone: seat.alone(),
-        phases: observer.phases(),
+        phases,
         counters: output.counters,
         provenance: Provenance::default(),
         error,

@@ -69,6 +69,7 @@ pub struct RunObserver {
     timed_out: AtomicBool,
     polls: AtomicU64,
     phases: Mutex<Vec<(String, Instant)>>,
+    outside_cpu_ns: AtomicU64,
     work_dir: PathBuf,
 }
 
@@ -85,6 +86,7 @@ impl RunObserver {
             timed_out: AtomicBool::new(false),
             polls: AtomicU64::new(0),
             phases: Mutex::new(Vec::new()),
+            outside_cpu_ns: AtomicU64::new(0),
             work_dir,
         }
     }
@@ -92,6 +94,11 @@ impl RunObserver {
     /// Whether the time limit stopped the run.
     pub fn timed_out(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed)
+    }
+
+    /// CPU time of processes the backend started.
+    pub fn outside_cpu_ns(&self) -> u64 {
+        self.outside_cpu_ns.load(Ordering::Relaxed)
     }
 
     /// Phases and how long each took (ns), the last one until now.
@@ -109,6 +116,10 @@ impl Observer for RunObserver {
 
     fn progress(&self, done: u64) {
         self.progress.store(done, Ordering::Relaxed);
+    }
+
+    fn outside_cpu(&self, time: Duration) {
+        self.outside_cpu_ns.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
     }
 
     fn cancelled(&self) -> bool {

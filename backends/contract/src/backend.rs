@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 use crate::units::{SimDuration, SimTime};
 use std::path::Path;
+use std::time::Duration;
 
 /// A simulator, as the runner sees it. Implementations are pure functions of the scenario and of their own options.
 pub trait Backend: Send + Sync {
@@ -140,11 +141,15 @@ pub enum RunError {
 
 /// The runner's side of a run: engines tell it where they are and ask whether to go on.
 pub trait Observer: Sync {
-    /// A new phase begins (`set-up`, `simulate` …); the runner times it, since engines read no clock.
+    /// A new phase begins (`set-up`, `simulate` …); the runner times it, since engines read no clock. `build` is what is done
+    /// once per machine; it does not count as time of the run.
     fn phase(&self, name: &'static str);
 
     /// `done` flows are finished so far.
     fn progress(&self, done: u64);
+
+    /// A process that the backend started used this much CPU time.
+    fn outside_cpu(&self, _: Duration) {}
 
     /// Whether to stop.
     fn cancelled(&self) -> bool;
