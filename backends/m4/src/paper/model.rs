@@ -4,7 +4,7 @@
 //! cell's and of the head's input becomes bias; the elapsed time is the same for all rows, so the time cells' input part is
 //! computed once per event. Up to rounding the result is that of [`super::reference`].
 //!
-//! Shapes: S flows, C link classes (see [`super::graph`]), N = S + C rows; widths of the graph network w0 = H … wL = H.
+//! Shapes: S flows, C link classes (see `graph.rs`), N = S + C rows; widths of the graph network w0 = H … wL = H.
 
 use super::config::Config;
 use super::parameters::PARAMETERS;

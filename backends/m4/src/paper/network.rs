@@ -5,7 +5,7 @@
 //! over the whole network would give. Nothing is proportional to the number of hosts or of flows announced.
 //!
 //! Unlike the published program: time is integer picoseconds; an end is never predicted in the past (there the clock could go
-//! back); a flow is not faster than physics allows ([`crate::capacity`], optional); groups may part ([`Components`]).
+//! back); a flow is not faster than physics allows (`capacity.rs`, optional); groups may part ([`Components`]).
 
 use super::config::{Components, Rules};
 use super::features::{Announced, IDLE_LINK, microseconds};

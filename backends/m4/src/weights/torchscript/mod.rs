@@ -7,7 +7,7 @@ mod pickle;
 mod zip;
 
 use super::tensor::{Tensor, Tensors};
-use super::{WeightsError, read};
+use super::{LARGEST_FILE, WeightsError, read};
 use pickle::{Pickle, Value};
 use std::path::Path;
 
@@ -41,7 +41,7 @@ pub fn decode(bytes: &[u8]) -> Result<Tensors, String> {
 /// # Errors
 /// [`WeightsError::File`] or [`WeightsError::Format`].
 pub fn load(path: &Path) -> Result<Tensors, WeightsError> {
-    decode(&read(path)?).map_err(|problem| WeightsError::format(path, problem))
+    decode(&read(path, LARGEST_FILE)?).map_err(|problem| WeightsError::format(path, problem))
 }
 
 struct Walk<'a> {
