@@ -80,8 +80,8 @@ impl Manifest {
     /// [`WeightsError`]: unreadable, malformed, of another format version, or tensors with another digest.
     pub fn load(folder: &Path) -> Result<(Self, Tensors), WeightsError> {
         let path = folder.join(MANIFEST_FILE);
-        let manifest: Self =
-            serde_json::from_slice(&read(&path, LARGEST_MANIFEST)?).map_err(|e| WeightsError::format(&path, e.to_string()))?;
+        let manifest: Self = serde_json::from_slice(&read(&path, LARGEST_MANIFEST)?)
+            .map_err(|e| WeightsError::format(&path, e.to_string()))?;
         let differs = |field, found: &str, expected: &str| {
             Err(WeightsError::Manifest { field, found: format!("`{found}`"), expected: format!("`{expected}`") })
         };
