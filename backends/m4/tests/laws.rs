@@ -25,7 +25,7 @@ const ALL_RULES: [Rules; 4] = [
 
 #[test]
 fn the_backend_obeys_every_law_of_the_contract() {
-    for seed in 0..200 {
+    for seed in 0..100 {
         let scenario = random_scenario(seed, Scope::default());
         for rules in ALL_RULES {
             let checkpoint = checkpoint(seed);

@@ -237,6 +237,12 @@ fn two_tensors() -> (Tensor, Tensor) {
     (Tensor { shape: vec![5, 7], values: values(35) }, Tensor { shape: vec![300], values: values(300) })
 }
 
+/// Safetensors headers with one tensor or none, of any shape and place.
+const HEADER: &str = concat!(
+    r#"\{("a": ?\{"dtype":"F32","shape":\[[0-9]{0,20}(,[0-9]{1,20})?\],"#,
+    r#""data_offsets":\[[0-9]{1,20},[0-9]{1,20}\]\})?\}"#
+);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -283,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn headers_that_describe_other_tensors_are_errors(header in "\\{(\"a\": ?\\{\"dtype\":\"F32\",\"shape\":\\[[0-9]{0,20}(,[0-9]{1,20})?\\],\"data_offsets\":\\[[0-9]{1,20},[0-9]{1,20}\\]\\})?\\}") {
+    fn headers_that_describe_other_tensors_are_errors(header in HEADER) {
         let mut file = (header.len() as u64).to_le_bytes().to_vec();
         file.extend(header.as_bytes());
         file.extend([0; 64]);

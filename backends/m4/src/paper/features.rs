@@ -8,7 +8,7 @@ use mixlab_contract::{Bytes, ChannelId, FlowIndex, FlowStart, SimDuration, SimTi
 
 /// An announced flow.
 #[derive(Clone, Debug)]
-pub(super) struct Announced {
+pub(crate) struct Announced {
     pub flow: FlowIndex,
     pub start: SimTime,
     pub size: Bytes,
@@ -55,9 +55,9 @@ impl Announced {
 }
 
 /// `state[H]` of an idle link; zeros after.
-pub(super) const IDLE_LINK: [f64; 4] = [0.0, 1.0, 1.0, 0.0];
+pub(crate) const IDLE_LINK: [f64; 4] = [0.0, 1.0, 1.0, 0.0];
 
 /// Time as the model sees it.
-pub(super) fn microseconds(d: SimDuration) -> f64 {
+pub(crate) fn microseconds(d: SimDuration) -> f64 {
     d.ps() as f64 * 1e-6
 }

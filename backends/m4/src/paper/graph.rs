@@ -59,6 +59,12 @@ impl Graph {
         &self.classes[class as usize]
     }
 
+    /// A flow that crosses `channel`, if there is one.
+    pub fn flow_on(&self, channel: u32) -> Option<u32> {
+        let class = self.class_of[channel as usize];
+        (class != IDLE).then(|| self.classes[class as usize].flows[0])
+    }
+
     /// Classes of the flow in `slot`.
     pub fn classes_of(&self, slot: u32) -> &[u32] {
         &self.flows[slot as usize]

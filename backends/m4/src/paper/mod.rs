@@ -20,7 +20,7 @@
 
 pub mod checkpoint;
 pub mod config;
-mod features;
+pub(crate) mod features;
 mod graph;
 pub mod model;
 pub mod network;

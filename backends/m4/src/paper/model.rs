@@ -1,10 +1,10 @@
 //! The forward pass of one event on packed weights: from the states of a component to its new states and slowdowns.
 //!
 //! What is constant is folded in once: the 13 parameters are the same for all flows of a scenario, so their part of the rate
-//! cell's and of the head's input becomes bias; the elapsed time is the same for all rows, so the time cells' input part is
-//! computed once per event. Up to rounding the result is that of [`super::reference`].
+//! cell's and of the head's input becomes bias. Up to rounding the result is that of [`super::reference`]. Several components
+//! that share nothing may be stepped together, each with its own elapsed time.
 //!
-//! Shapes: S flows, C link classes (see [`super::graph`]), N = S + C rows; widths of the graph network w0 = H … wL = H.
+//! Shapes: S flows, C link classes (see `graph.rs`), N = S + C rows; widths of the graph network w0 = H … wL = H.
 
 use super::config::Config;
 use super::parameters::PARAMETERS;
@@ -35,13 +35,20 @@ pub struct Model {
     slowdown: Linear,
 }
 
-/// The states of a component's rows during an event, and room for everything in between; reused from event to event.
+/// The states of one or more components' rows during an event of each, and room for everything in between; reused from event to event.
 #[derive(Default)]
 pub struct Batch {
     /// S
     pub flows: usize,
     /// C
     pub classes: usize,
+    /// How many of the flows, the first ones, and of the classes have had time pass since their last event. (For the others
+    /// the time cells are skipped, as published.)
+    pub moving_flows: usize,
+    /// See `moving_flows`.
+    pub moving_classes: usize,
+    /// `[N]` time since the last event of each row's component, µs.
+    pub elapsed_us: Vec<f32>,
     /// `[N, H]`: flows first. In: before the event; out: after it.
     pub states: Vec<f32>,
     /// For every row the rows it hears: a flow its classes (weight: links in the class), a class its flows (weight 1).
@@ -94,7 +101,7 @@ impl Model {
         self.hidden
     }
 
-    /// Multiply-adds of one event with `flows` and `classes` rows whose time advances, sums over neighbours left out.
+    /// Multiply-adds of one event of `flows` and `classes` rows whose time advances, sums over neighbours left out.
     pub fn multiply_adds(&self, flows: usize, classes: usize) -> usize {
         let (rows, h) = (flows + classes, self.hidden);
         let layer = |l: &Layer| l.inputs * l.inputs + 2 * l.inputs * l.outputs;
@@ -103,15 +110,13 @@ impl Model {
         rows * (cells + self.layers.iter().map(layer).sum::<usize>()) + head
     }
 
-    /// One event, `elapsed_us` after the last update of the component (0: the time cells are skipped, as published).
-    pub fn step(&self, batch: &mut Batch, elapsed_us: f32) {
+    /// One event of each component.
+    pub fn step(&self, batch: &mut Batch) {
         let (flows, rows, h) = (batch.flows, batch.flows + batch.classes, self.hidden);
         let states = &mut batch.states[..rows * h];
-        if elapsed_us > 0.0 {
-            let (f, l) = states.split_at_mut(flows * h);
-            self.flow_time.step_shared(self.simd, flows, &[elapsed_us], f, &mut batch.gru);
-            self.link_time.step_shared(self.simd, batch.classes, &[elapsed_us], l, &mut batch.gru);
-        }
+        let (f, l) = states.split_at_mut(flows * h);
+        self.flow_time.step(self.simd, batch.moving_flows, &batch.elapsed_us, f, &mut batch.gru);
+        self.link_time.step(self.simd, batch.moving_classes, &batch.elapsed_us[flows..], l, &mut batch.gru);
         let [x, p, sum, y] = &mut batch.room;
         x.clear();
         x.extend_from_slice(states);

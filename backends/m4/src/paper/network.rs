@@ -4,8 +4,12 @@
 //! their new ends are put into a heap. Everything else keeps its state and its prediction, which is what evaluating the head
 //! over the whole network would give. Nothing is proportional to the number of hosts or of flows announced.
 //!
+//! Updates *wait*: no flow ends before its ideal FCT, so until then nobody needs its prediction, unless another event touches
+//! its component. Waiting updates of different components are stepped in one batch, which reads the weights once for all of
+//! them. Rows don't influence each other across components, so the results are the same bits as without waiting.
+//!
 //! Unlike the published program: time is integer picoseconds; an end is never predicted in the past (there the clock could go
-//! back); a flow is not faster than physics allows ([`crate::capacity`], optional); groups may part ([`Components`]).
+//! back); a flow is not faster than physics allows (`capacity.rs`, optional); groups may part ([`Components`]).
 
 use super::config::{Components, Rules};
 use super::features::{Announced, IDLE_LINK, microseconds};
@@ -26,17 +30,26 @@ use mixlab_contract::{
 struct Active {
     /// Number in order of announcement.
     order: u32,
-    /// Last update of its state.
+    /// Last event of its component.
     last: SimTime,
+    /// Whether its state does not reflect that event yet.
+    waiting: bool,
+    /// Time from the event before that to the last, µs; used while it waits.
+    elapsed_us: f32,
     /// Group, where groups only merge.
     group: u32,
 }
+
+/// Waiting flows that are stepped without need: a batch of this many rows is as fast per row as any larger one.
+const MOST_WAITING: usize = 32;
 
 /// How much work was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Starts and ends of flows.
     pub events: u64,
+    /// Batches stepped: at most one per event.
+    pub batches: u64,
     /// Flow states updated.
     pub flows: u64,
     /// Link-class states updated.
@@ -70,8 +83,12 @@ pub struct M4Network<'a> {
     groups: Vec<Vec<u32>>,
     free_groups: Vec<u32>,
     batch: Batch,
-    /// Slots and classes of the current event.
+    /// Slots of the current event's component.
     members: Vec<u32>,
+    /// Slots that wait: those for which time passed before the event, and the others.
+    moving: Vec<u32>,
+    still: Vec<u32>,
+    /// Classes of the current batch.
     classes: Vec<u32>,
     /// Rows of slots and of classes in the current batch.
     row_of_slot: Vec<u32>,
@@ -121,6 +138,8 @@ impl<'a> M4Network<'a> {
             free_groups: Vec::new(),
             batch: Batch::default(),
             members: Vec::new(),
+            moving: Vec::new(),
+            still: Vec::new(),
             classes: Vec::new(),
             row_of_slot: Vec::new(),
             row_of_class: Vec::new(),
@@ -136,6 +155,10 @@ impl<'a> M4Network<'a> {
 
     fn begin(&mut self, order: u32) {
         self.work.events += 1;
+        let touched = self.announced[order as usize].channels.iter().filter_map(|(c, _)| self.graph.flow_on(*c));
+        if touched.into_iter().any(|slot| self.active[slot as usize].waiting) {
+            self.flush();
+        }
         let slot = self.free.pop().unwrap_or(self.active.len() as u32);
         if slot as usize == self.active.len() {
             self.active.push(Active::default());
@@ -156,7 +179,7 @@ impl<'a> M4Network<'a> {
                 }
             }
         }
-        self.active[slot as usize] = Active { order, last: self.now, group: 0 };
+        self.active[slot as usize] = Active { order, last: self.now, ..Active::default() };
         self.members.clear();
         match self.rules.components {
             Components::Split => self.graph.connected(slot, &mut self.members),
@@ -165,7 +188,7 @@ impl<'a> M4Network<'a> {
                 self.members.extend_from_slice(&self.groups[group as usize]);
             }
         }
-        self.update();
+        self.defer();
     }
 
     /// Merges the groups of the flows that share a link with `slot`, and `slot`, into one.
@@ -196,7 +219,7 @@ impl<'a> M4Network<'a> {
         group
     }
 
-    /// The flow whose end is the earliest ends now.
+    /// The flow whose end is the earliest ends now. PRECONDITION: it does not wait, and so nobody in its component does.
     fn finish(&mut self, slot: u32) -> Event {
         self.work.events += 1;
         self.ends.pop();
@@ -221,50 +244,71 @@ impl<'a> M4Network<'a> {
         }
         self.graph.remove(slot);
         self.free.push(slot);
-        self.update();
+        self.defer();
         event
     }
 
-    /// Steps the states of `members` and their links to now and moves their ends.
-    fn update(&mut self) {
-        if self.members.is_empty() {
-            return;
-        }
-        let active = &self.active;
+    /// Lets `members` wait for their update; until it is done their earliest possible ends stand for the predicted ones.
+    fn defer(&mut self) {
+        let active = &mut self.active;
         self.members.sort_unstable_by_key(|s| active[*s as usize].order);
         let last = self.members.iter().map(|s| active[*s as usize].last).min();
         let elapsed = last.map_or(SimDuration::ZERO, |last| self.now.since(last));
-        self.gather();
-        self.model.step(&mut self.batch, microseconds(elapsed) as f32);
-        self.scatter();
-        self.work.flows += self.members.len() as u64;
-        self.work.classes += self.classes.len() as u64;
+        for slot in &self.members {
+            let a = &mut active[*slot as usize];
+            (a.last, a.waiting, a.elapsed_us) = (self.now, true, microseconds(elapsed) as f32);
+            let earliest = self.announced[a.order as usize].end(1.0, self.now, &self.capacity, self.rules);
+            self.ends.set(*slot, a.order, earliest);
+        }
+        let waiting = if elapsed > SimDuration::ZERO { &mut self.moving } else { &mut self.still };
+        waiting.extend_from_slice(&self.members);
+        if self.moving.len() + self.still.len() >= MOST_WAITING {
+            self.flush();
+        }
     }
 
-    /// Copies the states of the component into the batch and lists who hears whom.
+    /// Steps the states of all that wait, and of their links, and sets their ends.
+    fn flush(&mut self) {
+        self.gather();
+        self.model.step(&mut self.batch);
+        self.scatter();
+        self.work.batches += 1;
+        self.work.flows += self.batch.flows as u64;
+        self.work.classes += self.batch.classes as u64;
+        self.moving.clear();
+        self.still.clear();
+    }
+
+    /// Copies the states of the waiting components into the batch and lists who hears whom.
     fn gather(&mut self) {
         let (batch, graph, h) = (&mut self.batch, &mut self.graph, self.model.hidden());
         self.classes.clear();
-        graph.classes_crossed(&self.members, &mut self.classes);
+        graph.classes_crossed(&self.moving, &mut self.classes);
+        (batch.moving_flows, batch.moving_classes) = (self.moving.len(), self.classes.len());
+        graph.classes_crossed(&self.still, &mut self.classes);
+        (batch.flows, batch.classes) = (self.moving.len() + self.still.len(), self.classes.len());
         self.row_of_slot.resize(self.active.len(), 0);
         self.row_of_class.resize(self.link_states.len() / h, 0);
-        (batch.flows, batch.classes) = (self.members.len(), self.classes.len());
         batch.states.clear();
         batch.links.clear();
-        for (row, slot) in self.members.iter().enumerate() {
-            self.row_of_slot[*slot as usize] = row as u32;
+        batch.elapsed_us.clear();
+        for (slot, row) in self.moving.iter().chain(&self.still).zip(0..) {
+            let active = &self.active[*slot as usize];
+            self.row_of_slot[*slot as usize] = row;
             batch.states.extend_from_slice(row_of(&self.flow_states, *slot, h));
-            batch.links.push(self.announced[self.active[*slot as usize].order as usize].links as f32);
+            batch.links.push(self.announced[active.order as usize].links as f32);
+            batch.elapsed_us.push(active.elapsed_us);
         }
-        for (i, class) in self.classes.iter().enumerate() {
-            self.row_of_class[*class as usize] = (batch.flows + i) as u32;
+        for (class, row) in self.classes.iter().zip(batch.flows as u32..) {
+            self.row_of_class[*class as usize] = row;
             batch.states.extend_from_slice(row_of(&self.link_states, *class, h));
+            batch.elapsed_us.push(self.active[graph.class(*class).flows[0] as usize].elapsed_us);
         }
         let neighbours = &mut batch.neighbours;
         neighbours.first.clear();
         neighbours.edges.clear();
         neighbours.first.push(0);
-        for slot in &self.members {
+        for slot in self.moving.iter().chain(&self.still) {
             let links = |class: &u32| graph.class(*class).channels.len() as f32;
             let classes = graph.classes_of(*slot).iter();
             neighbours.edges.extend(classes.map(|c| (self.row_of_class[*c as usize], links(c))));
@@ -281,18 +325,17 @@ impl<'a> M4Network<'a> {
     /// Copies the new states back and moves the ends of the flows.
     fn scatter(&mut self) {
         let h = self.model.hidden();
-        let (flows, classes) =
-            self.batch.states[..(self.members.len() + self.classes.len()) * h].split_at(self.members.len() * h);
+        let (flows, classes) = self.batch.states.split_at(self.batch.flows * h);
         for (class, state) in self.classes.iter().zip(classes.chunks_exact(h)) {
             self.link_states[*class as usize * h..][..h].copy_from_slice(state);
         }
         let predictions = flows.chunks_exact(h).zip(&self.batch.slowdowns);
-        for (slot, (state, slowdown)) in self.members.iter().zip(predictions) {
+        for (slot, (state, slowdown)) in self.moving.iter().chain(&self.still).zip(predictions) {
             self.flow_states[*slot as usize * h..][..h].copy_from_slice(state);
             let active = &mut self.active[*slot as usize];
-            active.last = self.now;
+            active.waiting = false;
             let flow = &self.announced[active.order as usize];
-            let end = flow.end(f64::from(*slowdown), self.now, &self.capacity, self.rules);
+            let end = flow.end(f64::from(*slowdown), active.last, &self.capacity, self.rules);
             self.ends.set(*slot, active.order, end);
         }
     }
@@ -340,6 +383,10 @@ impl Network for M4Network<'_> {
             self.now = next;
             if report == next {
                 return self.outbox.pop();
+            }
+            if end == next && self.active[slot as usize].waiting {
+                self.flush();
+                continue;
             }
             if end == next {
                 return Some(self.finish(slot));

@@ -10,6 +10,8 @@ use std::path::Path;
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// Name of the tensors' file.
 pub const TENSORS_FILE: &str = "weights.safetensors";
+/// Longest manifest accepted, bytes.
+const LARGEST_MANIFEST: u64 = 1 << 20;
 const FORMAT: &str = "mixlab-m4-weights-1";
 
 /// What a set of weights is.
@@ -78,8 +80,8 @@ impl Manifest {
     /// [`WeightsError`]: unreadable, malformed, of another format version, or tensors with another digest.
     pub fn load(folder: &Path) -> Result<(Self, Tensors), WeightsError> {
         let path = folder.join(MANIFEST_FILE);
-        let manifest: Self =
-            serde_json::from_slice(&read(&path)?).map_err(|e| WeightsError::format(&path, e.to_string()))?;
+        let manifest: Self = serde_json::from_slice(&read(&path, LARGEST_MANIFEST)?)
+            .map_err(|e| WeightsError::format(&path, e.to_string()))?;
         let differs = |field, found: &str, expected: &str| {
             Err(WeightsError::Manifest { field, found: format!("`{found}`"), expected: format!("`{expected}`") })
         };

@@ -91,14 +91,14 @@ impl WeightsError {
     }
 }
 
-/// Reads a file of at most [`LARGEST_FILE`] bytes.
-fn read(path: &Path) -> Result<Vec<u8>, WeightsError> {
+/// Reads a file of at most `largest` bytes.
+fn read(path: &Path, largest: u64) -> Result<Vec<u8>, WeightsError> {
     let failed = |source| WeightsError::File { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(WeightsError::format(path, format!("larger than {} MiB", LARGEST_FILE >> 20)));
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > largest {
+        return Err(WeightsError::format(path, format!("larger than {} MiB", largest >> 20)));
     }
     Ok(bytes)
 }

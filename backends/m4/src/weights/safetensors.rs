@@ -7,7 +7,7 @@
 //! Source: the safetensors format. Here: F32 only, and the tensors must fill the file without gaps, in any order.
 
 use super::tensor::{Tensor, Tensors};
-use super::{WeightsError, array, read};
+use super::{LARGEST_FILE, WeightsError, array, read};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,5 +92,5 @@ fn check_spans(entries: &[(String, Entry)], length: usize) -> Result<(), String>
 /// # Errors
 /// [`WeightsError::File`] or [`WeightsError::Format`].
 pub fn load(path: &Path) -> Result<Tensors, WeightsError> {
-    decode(&read(path)?).map_err(|problem| WeightsError::format(path, problem))
+    decode(&read(path, LARGEST_FILE)?).map_err(|problem| WeightsError::format(path, problem))
 }

@@ -7,7 +7,7 @@ mod pickle;
 mod zip;
 
 use super::tensor::{Tensor, Tensors};
-use super::{WeightsError, read};
+use super::{LARGEST_FILE, WeightsError, read};
 use pickle::{Pickle, Value};
 use std::path::Path;
 
@@ -41,7 +41,7 @@ pub fn decode(bytes: &[u8]) -> Result<Tensors, String> {
 /// # Errors
 /// [`WeightsError::File`] or [`WeightsError::Format`].
 pub fn load(path: &Path) -> Result<Tensors, WeightsError> {
-    decode(&read(path)?).map_err(|problem| WeightsError::format(path, problem))
+    decode(&read(path, LARGEST_FILE)?).map_err(|problem| WeightsError::format(path, problem))
 }
 
 struct Walk<'a> {
@@ -103,13 +103,13 @@ impl Walk<'_> {
         }
         let key = self.pickle.text(key).ok_or("the key of its storage is not a text")?;
         let entry = format!("{}/data/{key}", self.stem);
-        let data = self.archive.get(&entry)?;
+        let storage = self.archive.get(&entry)?;
         let span = usize::try_from(offset).ok().and_then(|o| {
             let begin = o.checked_mul(4)?;
             Some(begin..begin.checked_add(expected.checked_mul(4)?)?)
         });
         let bytes =
-            span.and_then(|s| data.get(s)).ok_or_else(|| format!("{entry} is too short for shape {shape:?}"))?;
+            span.and_then(|s| storage.get(s)).ok_or_else(|| format!("{entry} is too short for shape {shape:?}"))?;
         self.left = self.left.checked_sub(bytes.len()).ok_or("the tensors are larger than the file")?;
         Tensor::from_le_bytes(&shape, bytes).ok_or_else(|| format!("{entry} does not have shape {shape:?}"))
     }

@@ -50,8 +50,8 @@ impl<'a> Archive<'a> {
     /// The contents of the entry `name`.
     pub(super) fn get(&self, name: &str) -> Result<&'a [u8], String> {
         let entry = self.entries.iter().find(|(n, _)| *n == name);
-        let (_, data) = entry.ok_or_else(|| format!("the archive has no entry `{name}`"))?;
-        data.ok_or_else(|| format!("the entry `{name}` is compressed; torch stores numbers as they are"))
+        let (_, bytes) = entry.ok_or_else(|| format!("the archive has no entry `{name}`"))?;
+        bytes.ok_or_else(|| format!("the entry `{name}` is compressed; torch stores numbers as they are"))
     }
 }
 
@@ -92,9 +92,9 @@ fn entry(bytes: &[u8], at: usize) -> Result<(Entry<'_>, usize), String> {
     let mut value = |narrow: u64| if narrow == u64::from(u32::MAX) { wide.next() } else { Some(narrow) };
     // In the order of the extra field: original size, size in the archive, offset.
     let (_, size, offset) = (value(long(24)?), value(long(20)?), value(long(42)?));
-    let data = size.zip(offset).and_then(|(size, offset)| contents(bytes, offset, size));
-    let data = data.ok_or_else(|| format!("`{name}` lies outside the file or is cut off"))?;
-    Ok(((name, (method == 0).then_some(data)), 46 + name_length + extra_length + comment_length))
+    let found = size.zip(offset).and_then(|(size, offset)| contents(bytes, offset, size));
+    let found = found.ok_or_else(|| format!("`{name}` lies outside the file or is cut off"))?;
+    Ok(((name, (method == 0).then_some(found)), 46 + name_length + extra_length + comment_length))
 }
 
 /// The 64-bit numbers of an extra field.
