@@ -48,7 +48,7 @@ pub fn registry() -> Vec<Arc<dyn Backend>> {
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
-        Arc::new(PacketBackend),
+        Arc::new(PacketBackend::NS3),
         Arc::new(FloorBackend),
     ]
 }
