@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// Backends of `mlsys`: the fast estimators.
 pub const MLSYS: [&str; 2] = ["flowsim", "flowsim-window"];
 
-/// Backends that `all` leaves out, since they say nothing about a simulator.
-const ON_REQUEST: [&str; 1] = ["floor"];
+/// Backends that `all` leaves out: a variant of another one, and one that says nothing about a simulator.
+const ON_REQUEST: [&str; 2] = ["packet-clean", "floor"];
 
 /// Names users may know but that no code stands behind yet.
 pub const NOT_BUILT: [(&str, &str); 5] = [
@@ -49,6 +49,7 @@ pub fn registry() -> Vec<Arc<dyn Backend>> {
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
         Arc::new(PacketBackend::NS3),
+        Arc::new(PacketBackend::CLEAN),
         Arc::new(FloorBackend),
     ]
 }
@@ -68,6 +69,35 @@ pub fn named(name: &str) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
         "mlsys" => MLSYS.iter().map(|n| one(n)).collect(),
         _ => Ok(vec![one(name)?]),
     }
+}
+
+/// What the options of a sweep ask of backends that can do more than one thing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// Clean fidelity: `packet-clean` in place of `packet`.
+    pub clean: bool,
+    /// Dense supervision from those that can give it: the packet simulations.
+    pub supervise: bool,
+}
+
+/// The backends a name stands for under a wish.
+///
+/// # Errors
+/// [`BackendError`] as [`named`] has it, or if what the name stands for can't be had that way.
+pub fn requested(name: &str, wish: Wish) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
+    if wish.clean && name == "floor" {
+        let reason = "it is the floor of the ns3 fidelity; leave --fidelity clean out".into();
+        return Err(BackendError::Unavailable { name: name.into(), reason });
+    }
+    let in_place = |backend: Arc<dyn Backend>| -> Arc<dyn Backend> {
+        let packet = match backend.id() {
+            "packet" if wish.clean => PacketBackend::CLEAN,
+            "packet" => PacketBackend::NS3,
+            _ => return backend,
+        };
+        Arc::new(if wish.supervise { packet.supervised() } else { packet })
+    };
+    Ok(named(name)?.into_iter().map(in_place).collect())
 }
 
 fn one(name: &str) -> Result<Arc<dyn Backend>, BackendError> {
@@ -100,6 +130,15 @@ mod tests {
         let ids = |name| named(name).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
         assert_eq!(ids("mlsys"), ["flowsim", "flowsim-window"]);
         assert_eq!(ids("all"), ["ideal", "flowsim", "flowsim-window", "packet"]);
+    }
+
+    #[test]
+    fn clean_fidelity_takes_the_place_of_ns3s_and_has_no_floor() {
+        let wish = Wish { clean: true, ..Wish::default() };
+        let ids = |name| requested(name, wish).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
+        assert_eq!(ids("packet"), ["packet-clean"]);
+        assert_eq!(ids("all"), ["ideal", "flowsim", "flowsim-window", "packet-clean"]);
+        assert!(requested("floor", wish).is_err());
     }
 
     #[test]

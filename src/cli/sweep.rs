@@ -1,12 +1,12 @@
 //! The main job: plan, execute, and for `all` draw and compare.
 
-use super::args::{Common, FigureArgs, MessageFormat, Workload};
+use super::args::{Common, Fidelity, FigureArgs, MessageFormat, Workload};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::table::TextTable;
-use super::{compare, data, figures, remark, warn};
-use crate::backends;
+use super::{compare, data, figures, warn};
+use crate::backends::{self, Wish};
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
 use crate::spec;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// Runs the mixes on the backends that `name` stands for.
 pub async fn run(common: &Common, name: &str) -> Result<Exit, Failure> {
-    let backends = backends::named(name)?;
+    let backends = requested(common, name)?;
     match execute(common, backends).await? {
         Some((summary, _)) => Ok(exit_of(&summary)),
         None => Ok(Exit::Ok),
@@ -29,7 +29,7 @@ pub async fn run(common: &Common, name: &str) -> Result<Exit, Failure> {
 
 /// Runs every available backend, then draws all figures and prints the comparison.
 pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
-    let backends = backends::named("all")?;
+    let backends = requested(common, "all")?;
     let Some((summary, mix_ids)) = execute(common, backends).await? else { return Ok(Exit::Ok) };
     if summary.interrupted {
         return Ok(Exit::Interrupted);
@@ -41,6 +41,12 @@ pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
         compare::print_overall(common, &dataset, args.baseline.as_deref())?;
     }
     Ok(exit_of(&summary))
+}
+
+/// The backends a name stands for under the options given.
+fn requested(common: &Common, name: &str) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+    let wish = Wish { clean: common.fidelity == Fidelity::Clean, supervise: common.enable_train };
+    Ok(backends::requested(name, wish)?)
 }
 
 fn exit_of(summary: &SweepSummary) -> Exit {
@@ -132,12 +138,6 @@ async fn execute(
     let summary = swept?;
     closed?;
     progress.into_inner().finish(&summary);
-    if common.enable_train {
-        remark(
-            common,
-            "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet",
-        );
-    }
     Ok(Some((summary, mix_ids)))
 }
 

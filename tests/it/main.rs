@@ -10,3 +10,4 @@ mod program;
 mod resume;
 mod spec_workload;
 mod store;
+mod supervision;

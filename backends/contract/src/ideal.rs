@@ -113,7 +113,7 @@ impl Backend for IdealBackend {
         let mut network = IdealNetwork::new(scenario);
         let outcomes: Vec<FlowOutcome> = drive(&mut network, scenario, observer)?;
         let events = outcomes.len() as u64;
-        Ok(RunOutput { outcomes, counters: Counters { events, ..Counters::default() } })
+        Ok(RunOutput { outcomes, counters: Counters { events, ..Counters::default() }, supervision: None })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::fidelity::{Clean, Fidelity, Ns3};
 use crate::network::PacketNetwork;
-use crate::probe::{Probe, Unobserved};
+use crate::probe::{Probe, Supervisor, Unobserved};
 use crate::queue::{EventQueue, FineWheel, Wheel};
 use crate::telemetry::rate_code;
 use mixlab_contract::transport::HEADER_BYTES;
@@ -34,13 +34,19 @@ const LONGEST_CLEAN_PACKET: SimDuration = SimDuration::from_ps(u32::MAX as u64);
 #[derive(Clone, Copy, Debug)]
 pub struct PacketBackend {
     clean: bool,
+    supervise: bool,
 }
 
 impl PacketBackend {
     /// As ns-3 is.
-    pub const NS3: Self = Self { clean: false };
+    pub const NS3: Self = Self { clean: false, supervise: false };
     /// With the faults mended ([`crate::fidelity::Clean`]).
-    pub const CLEAN: Self = Self { clean: true };
+    pub const CLEAN: Self = Self { clean: true, supervise: false };
+
+    /// The same, with a supervision in the output.
+    pub const fn supervised(self) -> Self {
+        Self { supervise: true, ..self }
+    }
 
     fn simulate<Q: EventQueue, P: Probe, F: Fidelity>(
         scenario: &Scenario,
@@ -52,7 +58,7 @@ impl PacketBackend {
         observer.phase("simulate");
         let outcomes = drive(&mut network, scenario, observer)?;
         let counters = network.counters();
-        Ok((RunOutput { outcomes, counters }, network.into_probe()))
+        Ok((RunOutput { outcomes, counters, supervision: None }, network.into_probe()))
     }
 }
 
@@ -72,9 +78,21 @@ impl Backend for PacketBackend {
         }
     }
 
+    fn supervises(&self) -> bool {
+        self.supervise
+    }
+
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
         if let Err(unsupported) = self.check(scenario) {
             return Err(RunError::Failed { message: unsupported.to_string(), log_tail: String::new() });
+        }
+        if self.supervise {
+            let probe = Supervisor::new(scenario);
+            let (output, probe) = match self.clean {
+                true => Self::simulate::<FineWheel, _, Clean>(scenario, probe, observer)?,
+                false => Self::simulate::<Wheel, _, Ns3>(scenario, probe, observer)?,
+            };
+            return Ok(RunOutput { supervision: Some(probe.finish()), ..output });
         }
         let (output, Unobserved) = match self.clean {
             true => Self::simulate::<FineWheel, _, Clean>(scenario, Unobserved, observer)?,

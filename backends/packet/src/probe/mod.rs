@@ -1,5 +1,22 @@
 //! What an onlooker may see of a run. The default onlooker sees nothing and costs nothing: every method is empty and the
-//! engine is compiled for it.
+//! engine is compiled for it. Onlookers change nothing: they get no way to.
+//!
+//! | probe | records |
+//! |---|---|
+//! | [`Supervisor`] | remaining bytes of all active flows and queues on their paths, at every release and delivery |
+//! | [`ChannelSeries`] | queue and utilisation of chosen channels in equal intervals |
+//! | [`PfcLog`] | PFC frames sent and obeyed |
+//! | [`FlowTrace`] | rate, window and RTT at each ACK of chosen flows |
+//!
+//! A pair of probes is a probe: `PacketNetwork::<Wheel, _>::observed(scenario, (PfcLog::default(), trace))`.
+
+mod logs;
+mod series;
+mod supervisor;
+
+pub use logs::{FlowTrace, PfcLog, PfcRecord};
+pub use series::{ChannelSeries, Sample};
+pub use supervisor::Supervisor;
 
 use crate::flow::Receiver;
 use crate::packet::Kind;
@@ -117,6 +134,45 @@ impl View<'_> {
     /// Channels of the network.
     pub fn channels(&self) -> usize {
         self.ports.len()
+    }
+}
+
+impl<A: Probe, B: Probe> Probe for (A, B) {
+    const WATCHES_CLOCK: bool = A::WATCHES_CLOCK || B::WATCHES_CLOCK;
+
+    fn transmit(&mut self, t: &Transmission) {
+        self.0.transmit(t);
+        self.1.transmit(t);
+    }
+
+    fn drop(&mut self, time: SimTime, from: ChannelId, to: ChannelId, flow: FlowIndex, sequence: u64) {
+        self.0.drop(time, from, to, flow, sequence);
+        self.1.drop(time, from, to, flow, sequence);
+    }
+
+    fn pfc(&mut self, time: SimTime, device: ChannelId, event: PfcEvent) {
+        self.0.pfc(time, device, event);
+        self.1.pfc(time, device, event);
+    }
+
+    fn acknowledged(&mut self, a: &Acknowledgement) {
+        self.0.acknowledged(a);
+        self.1.acknowledged(a);
+    }
+
+    fn released(&mut self, time: SimTime, flow: FlowIndex, view: &View<'_>) {
+        self.0.released(time, flow, view);
+        self.1.released(time, flow, view);
+    }
+
+    fn delivered(&mut self, time: SimTime, flow: FlowIndex, view: &View<'_>) {
+        self.0.delivered(time, flow, view);
+        self.1.delivered(time, flow, view);
+    }
+
+    fn before(&mut self, time: SimTime, view: &View<'_>) {
+        self.0.before(time, view);
+        self.1.before(time, view);
     }
 }
 
