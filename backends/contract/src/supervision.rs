@@ -288,10 +288,13 @@ mod tests {
         for _ in 0..200 {
             time += r.below(5_000_000);
             left.iter_mut().for_each(|(_, b)| b.0 -= r.below(b.0.min(3_000)));
-            let queues: Vec<_> = (0..40)
-                .filter(|_| r.below(4) == 0)
-                .map(|c| (ChannelId(c * 7), Bytes(1 + r.below(1 << (1 + r.below(40))))))
-                .collect();
+            let mut queues = Vec::new();
+            for channel in 0..40 {
+                if r.below(4) == 0 {
+                    let magnitude = r.below(40);
+                    queues.push((ChannelId(channel * 7), Bytes(1 + r.below(1 << magnitude))));
+                }
+            }
             let flow = FlowIndex(r.below(60) as u32);
             let at = SimTime::from_ps(time);
             let of = |all: &[(FlowIndex, Bytes)], flow| all.iter().find(|(f, _)| *f == flow).expect("an active flow").1;
@@ -302,7 +305,8 @@ mod tests {
                     Change::Delivered
                 }
                 Err(place) => {
-                    let size = Bytes(1 + r.below(1 << (1 + r.below(40))));
+                    let magnitude = r.below(40);
+                    let size = Bytes(1 + r.below(1 << magnitude));
                     recorder.released(at, (flow, size), |f| of(&left, f), &queues);
                     left.insert(place, (flow, size));
                     Change::Released
