@@ -12,9 +12,6 @@ use std::sync::Arc;
 /// Backends of `mlsys`, the fast estimators; those that can't run here are left out.
 const MLSYS: [&str; 3] = ["flowsim", "flowsim-window", "m4"];
 
-/// Backends that `all` leaves out, since they say nothing about a simulator.
-const ON_REQUEST: [&str; 1] = ["floor"];
-
 /// Names users may know but that no code stands behind.
 pub const NOT_BUILT: [(&str, &str); 3] = [
     ("pmn", "Parsimon is not built"),
@@ -33,6 +30,10 @@ pub struct BackendOptions {
     pub ns3_threads: Option<u32>,
     /// Weights of the learned simulator.
     pub m4_weights: Option<PathBuf>,
+    /// Clean fidelity: `packet-clean` wherever a name stands for `packet`.
+    pub clean: bool,
+    /// Dense supervision from the packet simulations.
+    pub supervise: bool,
 }
 
 /// Why a requested backend can't be used.
@@ -64,12 +65,15 @@ pub enum BackendError {
 /// # Errors
 /// [`BackendError::Option`] if an option names something that is not there or not what it should be.
 pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
+    let packet =
+        |p: PacketBackend| -> Arc<dyn Backend> { Arc::new(if options.supervise { p.supervised() } else { p }) };
     Ok(vec![
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
         Arc::new(m4(options)?),
-        Arc::new(PacketBackend),
+        packet(PacketBackend::NS3),
+        packet(PacketBackend::CLEAN),
         Arc::new(FloorBackend),
         ns3(options)?,
     ])
@@ -103,12 +107,18 @@ fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
 /// [`BackendError`] if the name is unknown, not built, or can't run on this machine.
 pub fn named(name: &str, options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
     let known = registry(options)?;
+    let truth = if options.clean { "packet-clean" } else { "packet" };
     let available = |wanted: &dyn Fn(&str) -> bool| {
         let here = known.iter().filter(|b| wanted(b.id()) && b.probe() == Availability::Available);
         here.cloned().collect::<Vec<_>>()
     };
     match name {
-        "all" => Ok(available(&|id| !ON_REQUEST.contains(&id))),
+        "all" => Ok(available(&|id| id == truth || !["packet", "packet-clean", "floor"].contains(&id))),
+        "packet" => Ok(vec![one(truth, &known)?]),
+        "floor" if options.clean => {
+            let reason = "it is the floor of the ns3 fidelity; leave --fidelity clean out".into();
+            Err(BackendError::Unavailable { name: name.into(), reason })
+        }
         "mlsys" => Ok(available(&|id| MLSYS.contains(&id))),
         // The floor is the distance between two packet runs.
         "floor" => Ok(available(&|id| ["packet", "floor"].contains(&id))),
@@ -148,6 +158,16 @@ mod tests {
         assert_eq!(ids("floor"), ["packet", "floor"]);
         let all = ids("all");
         assert!(all.contains(&"packet".into()) && !all.contains(&"floor".into()), "{all:?}");
+    }
+
+    #[test]
+    fn clean_fidelity_takes_the_place_of_ns3s_and_has_no_floor() {
+        let options = BackendOptions { clean: true, ..BackendOptions::default() };
+        let ids = |name| named(name, &options).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
+        assert_eq!(ids("packet"), ["packet-clean"]);
+        let all = ids("all");
+        assert!(all.contains(&"packet-clean".into()) && !all.contains(&"packet".into()), "{all:?}");
+        assert!(named("floor", &options).is_err());
     }
 
     #[test]

@@ -61,10 +61,12 @@ impl Row {
     }
 }
 
-/// The baseline a user most likely means: real ns-3 if it was run, else the packet engine.
-pub fn default_baseline(dataset: &Dataset) -> Option<String> {
+/// The baseline a user most likely means: real ns-3 if it was run, else the packet engine; under clean fidelity the clean
+/// packet engine before both.
+pub fn default_baseline(dataset: &Dataset, clean: bool) -> Option<String> {
     let has = |id: &str| dataset.scenarios.iter().any(|s| s.runs.contains_key(id));
-    ["ns3", "packet"].into_iter().find(|id| has(id)).map(String::from)
+    let first = if clean { "packet-clean" } else { "ns3" };
+    [first, "ns3", "packet", "packet-clean"].into_iter().find(|id| has(id)).map(String::from)
 }
 
 /// Compares every backend of the dataset with `baseline`.

@@ -26,20 +26,20 @@ impl Backend for FloorBackend {
     }
 
     fn fingerprint(&self) -> String {
-        format!("floor-1 over {}", PacketBackend.fingerprint())
+        format!("floor-1 over {}", PacketBackend::NS3.fingerprint())
     }
 
     fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
-        PacketBackend.check(scenario)
+        PacketBackend::NS3.check(scenario)
     }
 
     fn tolerance(&self) -> SimDuration {
-        PacketBackend.tolerance()
+        PacketBackend::NS3.tolerance()
     }
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
         let (perturbed, order) = perturb(scenario);
-        let output = PacketBackend.run(&perturbed, observer)?;
+        let output = PacketBackend::NS3.run(&perturbed, observer)?;
         let mut outcomes = vec![FlowOutcome::Unfinished { start: None }; output.outcomes.len()];
         for (outcome, original) in output.outcomes.into_iter().zip(order) {
             outcomes[original] = outcome;

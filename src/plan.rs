@@ -32,7 +32,8 @@ pub struct Plan {
     pub scenarios: Vec<PlannedScenario>,
     /// All backends, in the order asked for.
     pub backends: Vec<Arc<dyn Backend>>,
-    /// Runs that are missing (or failed, if they are to be repeated), scenario by scenario.
+    /// Runs that are missing, or failed if they are to be repeated, or ok but without the supervision that the backend
+    /// would give; scenario by scenario.
     pub missing: Vec<PlannedRun>,
     /// Runs that are stored as finished.
     pub done: usize,
@@ -86,6 +87,15 @@ fn expand(mix: &LoadedMix, options: &WorkloadOptions) -> Result<PlannedScenario,
     Ok(PlannedScenario { entry, scenario: Arc::new(scenario), digest })
 }
 
+/// Whether a stored ok run has to be repeated for its supervision alone. Its outcomes stay.
+async fn lacks_supervision(
+    writer: &Writer,
+    scenario: &PlannedScenario,
+    backend: &dyn Backend,
+) -> Result<bool, StoreError> {
+    Ok(backend.supervises() && !writer.has_supervision(&scenario.digest, backend.id(), &backend.fingerprint()).await?)
+}
+
 impl Plan {
     /// Looks up what is stored and keeps what is missing.
     ///
@@ -107,7 +117,10 @@ impl Plan {
             }
             for (b, backend) in plan.backends.iter().enumerate() {
                 match writer.run_status(&scenario.digest, backend.id(), &fingerprints[b]).await? {
-                    Some(RunStatus::Ok) => plan.done += 1,
+                    Some(RunStatus::Ok) if !lacks_supervision(writer, scenario, backend.as_ref()).await? => {
+                        plan.done += 1
+                    }
+                    Some(RunStatus::Ok) => plan.missing.push(PlannedRun { scenario: s, backend: b }),
                     Some(_) if !retry_failed => plan.kept_failures += 1,
                     _ => plan.missing.push(PlannedRun { scenario: s, backend: b }),
                 }

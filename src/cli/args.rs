@@ -36,9 +36,14 @@ pub struct Common {
     /// Start all flows at 1 s; with `max_inflight_flows` each rack keeps that many outstanding (closed loop)
     #[arg(long, global = true)]
     pub enable_app: bool,
-    /// Accepted for compatibility: marks the sweep as training data (per-flow truth is always stored)
+    /// Also store the dense supervision that learned simulators are trained on: remaining bytes of all active flows and queues
+    /// on their paths at every flow start and end (`packet` only; runs stored without it are repeated to add it)
     #[arg(long, global = true)]
     pub enable_train: bool,
+    /// Packet simulation: as ns-3 is, or the same transport with its faults mended (backend `packet-clean`; with `all`, in
+    /// place of `packet`; in `compare` and `figures`, the baseline if none is named)
+    #[arg(long, global = true, value_enum, default_value_t = Fidelity::Ns3)]
+    pub fidelity: Fidelity,
     /// How flows are drawn
     #[arg(long, global = true, value_enum, default_value_t = Workload::Compat)]
     pub workload: Workload,
@@ -82,6 +87,8 @@ impl Common {
             ns3_tree: self.ns3_flavor == Ns3Flavor::Hpcc,
             ns3_threads: self.ns3_threads,
             m4_weights: self.m4_weights.clone(),
+            clean: self.fidelity == Fidelity::Clean,
+            supervise: self.enable_train,
         }
     }
 }
@@ -93,6 +100,15 @@ pub enum Ns3Flavor {
     Own,
     /// The tree's own program
     Hpcc,
+}
+
+/// Fidelities of the packet simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fidelity {
+    /// The ns-3 program of the m3 and m4 papers to the nanosecond, faults included
+    Ns3,
+    /// With a retransmission timer, true headroom, any link rate, picoseconds … (see the engine's README)
+    Clean,
 }
 
 /// Workload generators.

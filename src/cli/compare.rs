@@ -1,6 +1,6 @@
 //! `compare`: errors and speed of every backend against a baseline, as a table, JSON or CSV.
 
-use super::args::{Common, CompareArgs, TableFormat};
+use super::args::{Common, CompareArgs, Fidelity, TableFormat};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sweep::planned_scenarios;
@@ -50,7 +50,7 @@ fn comparison(common: &Common, dataset: &Dataset, baseline: Option<&str>) -> Res
     let root = common.root.display();
     let baseline = match baseline {
         Some(name) => name.to_owned(),
-        None => default_baseline(dataset).ok_or_else(|| {
+        None => default_baseline(dataset, common.fidelity == Fidelity::Clean).ok_or_else(|| {
             lacking(format!("no ns3 or packet run is stored under {root}: run one, or name a --baseline"))
         })?,
     };

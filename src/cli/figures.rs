@@ -1,6 +1,6 @@
 //! `figures`: draws from the store.
 
-use super::args::{Common, FigureArgs};
+use super::args::{Common, Fidelity, FigureArgs};
 use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -29,7 +29,7 @@ pub async fn run(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
 /// Draws into the folder of `args` and says where.
 pub fn draw(common: &Common, args: &FigureArgs, dataset: &Dataset) -> Result<(), Failure> {
     let request = Request {
-        baseline: args.baseline.clone().or_else(|| default_baseline(dataset)),
+        baseline: args.baseline.clone().or_else(|| default_baseline(dataset, common.fidelity == Fidelity::Clean)),
         backends: args.backends.clone(),
     };
     for figure in chosen(&args.names)? {

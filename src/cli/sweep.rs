@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::table::TextTable;
-use super::{compare, data, figures, remark, warn};
+use super::{compare, data, figures, warn};
 use crate::backends;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
@@ -132,12 +132,6 @@ async fn execute(
     let summary = swept?;
     closed?;
     progress.into_inner().finish(&summary);
-    if common.enable_train {
-        remark(
-            common,
-            "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet",
-        );
-    }
     Ok(Some((summary, mix_ids)))
 }
 

@@ -4,7 +4,7 @@ use super::observer::{RunObserver, Sharing, StopFlag};
 use crate::store::{Provenance, RunMeta, RunStatus};
 use cpu_time::ThreadTime;
 use mixlab_contract::conformance::check_output;
-use mixlab_contract::{Backend, Counters, FlowOutcome, RunError, RunOutput, Scenario};
+use mixlab_contract::{Backend, Counters, FlowOutcome, RunError, RunOutput, Scenario, Supervision};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +38,8 @@ pub enum Executed {
         meta: Box<RunMeta>,
         /// One per flow if the run is ok, else empty.
         outcomes: Vec<FlowOutcome>,
+        /// If the backend supervises and the run is ok.
+        supervision: Option<Supervision>,
     },
     /// Stopped by the user.
     Cancelled,
@@ -76,13 +78,18 @@ pub fn execute(task: Task) -> Executed {
         log_tail,
         work_dir: kept.then(|| work_dir.display().to_string()),
     });
-    Executed::Done { meta, outcomes: output.outcomes }
+    Executed::Done { meta, outcomes: output.outcomes, supervision: output.supervision }
 }
 
 type Verdict = (RunStatus, RunOutput, Option<String>, Option<String>);
 
 fn failed(status: RunStatus, error: String, log: Option<String>) -> Option<Verdict> {
-    Some((status, RunOutput { outcomes: Vec::new(), counters: Counters::default() }, Some(error), log))
+    Some((
+        status,
+        RunOutput { outcomes: Vec::new(), counters: Counters::default(), supervision: None },
+        Some(error),
+        log,
+    ))
 }
 
 /// Files of an earlier, killed run of the same key must not be mistaken for results of this one.
@@ -197,7 +204,7 @@ mod tests {
 
     fn failure(executed: Executed) -> String {
         match executed {
-            Executed::Done { meta, outcomes } => {
+            Executed::Done { meta, outcomes, .. } => {
                 assert_eq!((meta.status, outcomes.len()), (RunStatus::Failed, 0));
                 meta.error.expect("failed runs say why")
             }
@@ -207,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_sound_run_is_ok_and_measured() {
-        let Executed::Done { meta, outcomes } = run(IdealBackend, None) else { panic!("not cancelled") };
+        let Executed::Done { meta, outcomes, .. } = run(IdealBackend, None) else { panic!("not cancelled") };
         assert_eq!(meta.status, RunStatus::Ok);
         assert!(!outcomes.is_empty() && meta.wall_ns > 0 && meta.timed_alone && meta.phases[0].0 == "simulate");
     }
@@ -215,7 +222,8 @@ mod tests {
     #[test]
     fn panics_broken_laws_and_time_limits_are_failed_runs() {
         assert!(failure(run(Faulty(|_, _| panic!("index out of range")), None)).contains("index out of range"));
-        let incomplete = Faulty(|_, _| Ok(RunOutput { outcomes: vec![], counters: Counters::default() }));
+        let incomplete =
+            Faulty(|_, _| Ok(RunOutput { outcomes: vec![], counters: Counters::default(), supervision: None }));
         assert!(failure(run(incomplete, None)).contains("breaks a law: 0 outcomes"));
         let endless = Faulty(|_, o| {
             while !o.cancelled() {

@@ -107,12 +107,16 @@ pub async fn sweep(
         }
         let Some(joined) = active.join_next().await else { break };
         let (run, executed) = joined.expect("runs catch the panics of engines");
-        let Executed::Done { mut meta, outcomes } = executed else {
+        let Executed::Done { mut meta, outcomes, supervision } = executed else {
             on_event(SweepEvent::Cancelled { run });
             continue;
         };
         meta.provenance = options.provenance.clone();
-        writer.put_run(ids[run.scenario], &meta, &outcomes).await?;
+        match writer.put_supervised_run(ids[run.scenario], &meta, &outcomes, supervision.as_ref()).await {
+            // A finished run was to be repeated for its supervision, and that failed: what is stored stays.
+            Err(StoreError::AlreadyDone { .. }) if plan.backend(run).supervises() && meta.status != RunStatus::Ok => {}
+            stored => stored?,
+        }
         match meta.status {
             RunStatus::Ok => summary.ok += 1,
             RunStatus::Failed => summary.failed += 1,

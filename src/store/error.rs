@@ -89,6 +89,16 @@ pub enum StoreError {
         /// Its fingerprint.
         fingerprint: String,
     },
+    /// A run repeated for its supervision had other outcomes than the stored one.
+    #[error(
+        "{backend} ({fingerprint}) gave other outcomes than its stored run of this scenario; the fingerprint should differ"
+    )]
+    NotRepeatable {
+        /// Backend id.
+        backend: String,
+        /// Its fingerprint.
+        fingerprint: String,
+    },
     /// An ok run must have one outcome per flow, any other run none.
     #[error("{found} outcomes for a run that must have {expected}")]
     Incomplete {

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query_scalar, raw_sql};
 use std::path::Path;
 
 /// Statements from version i to version i + 1.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("supervision.sql")];
 
 /// Marks the file as ours (`PRAGMA application_id`, shown by `file`): "mixl" in ASCII.
 const APPLICATION_ID: u32 = 0x6d69_786c;
@@ -90,8 +90,11 @@ async fn version(connection: &mut SqliteConnection, path: &Path, known: u32) -> 
 mod tests {
     use super::*;
 
-    const LATER: &[&str] =
-        &[MIGRATIONS[0], "ALTER TABLE run ADD COLUMN note TEXT; CREATE INDEX by_backend ON run (backend)"];
+    const LATER: &[&str] = &[
+        MIGRATIONS[0],
+        MIGRATIONS[1],
+        "ALTER TABLE run ADD COLUMN note TEXT; CREATE INDEX by_backend ON run (backend)",
+    ];
 
     async fn empty(folder: &Path) -> SqliteConnection {
         let options = SqliteConnectOptions::new().create_if_missing(true);
@@ -110,11 +113,11 @@ mod tests {
         migrate_with(&mut a, old.path(), &LATER[..1]).await.expect("version 0 to 1");
         let row = "INSERT INTO topology (digest, node_count, topology_json) VALUES ('d', 2, '{}')";
         sqlx::query(row).execute(&mut a).await.expect("a valid row");
-        migrate_with(&mut a, old.path(), LATER).await.expect("version 1 to 2");
-        migrate_with(&mut b, new.path(), LATER).await.expect("version 0 to 2");
+        migrate_with(&mut a, old.path(), LATER).await.expect("version 1 to 3");
+        migrate_with(&mut b, new.path(), LATER).await.expect("version 0 to 3");
         assert_eq!(schema(&mut a).await, schema(&mut b).await);
         let kept: i64 = query_scalar("SELECT count(*) FROM topology").fetch_one(&mut a).await.expect("a count");
-        assert_eq!((kept, version(&mut a, old.path(), 2).await.expect("ours")), (1, 2));
+        assert_eq!((kept, version(&mut a, old.path(), 3).await.expect("ours")), (1, 3));
         migrate_with(&mut a, old.path(), LATER).await.expect("nothing to do");
     }
 
@@ -124,7 +127,7 @@ mod tests {
         let mut connection = empty(folder.path()).await;
         migrate_with(&mut connection, folder.path(), &LATER[..1]).await.expect("version 0 to 1");
         let before = schema(&mut connection).await;
-        let broken = [LATER[0], LATER[1], "ALTER TABLE nowhere ADD COLUMN x"];
+        let broken = [LATER[0], LATER[1], LATER[2], "ALTER TABLE nowhere ADD COLUMN x"];
         migrate_with(&mut connection, folder.path(), &broken).await.expect_err("there is no such table");
         assert_eq!(schema(&mut connection).await, before);
         assert_eq!(version(&mut connection, folder.path(), 9).await.expect("ours"), 1);
@@ -134,11 +137,11 @@ mod tests {
     async fn a_newer_file_is_refused_with_both_versions_and_an_older_one_by_readers() {
         let folder = tempfile::tempdir().expect("folder");
         let mut connection = empty(folder.path()).await;
-        migrate_with(&mut connection, folder.path(), LATER).await.expect("version 0 to 2");
+        migrate_with(&mut connection, folder.path(), LATER).await.expect("version 0 to 3");
         let refused = migrate(&mut connection, folder.path()).await;
-        assert!(matches!(refused, Err(StoreError::TooNew { found: 2, known: 1, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::TooNew { found: 3, known: 2, .. })), "{refused:?}");
         raw_sql("PRAGMA user_version = 0").execute(&mut connection).await.expect("a pragma");
         let refused = check(&mut connection, folder.path()).await;
-        assert!(matches!(refused, Err(StoreError::TooOld { found: 0, known: 1, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::TooOld { found: 0, known: 2, .. })), "{refused:?}");
     }
 }

@@ -218,17 +218,21 @@ pub(super) async fn insert_outcomes(
     run: i64,
     outcomes: &[FlowOutcome],
 ) -> Result<(), StoreError> {
-    // Nanoseconds of 64-bit picoseconds always fit.
     let row = |(index, outcome): (usize, &FlowOutcome)| {
-        let (start, fct) = match outcome {
-            FlowOutcome::Completed { start, fct } => (Some(*start), Some(*fct)),
-            FlowOutcome::Unfinished { start } => (*start, None),
-        };
-        let (start_ns, fct_ns) = (start.map(|s| s.ns_floor() as i64), fct.map(|f| f.ns_nearest() as i64));
+        let (start_ns, fct_ns) = outcome_ns(outcome);
         [Some(run), Some(index as i64), start_ns, fct_ns]
     };
     let rows: Vec<_> = outcomes.iter().enumerate().map(row).collect();
     columns::insert(connection, "outcome", "run_id, flow_index, start_ns, fct_ns", &rows).await.at(path)
+}
+
+/// Start and FCT of an outcome as they are stored. Nanoseconds of 64-bit picoseconds always fit.
+pub(super) fn outcome_ns(outcome: &FlowOutcome) -> (Option<i64>, Option<i64>) {
+    let (start, fct) = match outcome {
+        FlowOutcome::Completed { start, fct } => (Some(*start), Some(*fct)),
+        FlowOutcome::Unfinished { start } => (*start, None),
+    };
+    (start.map(|s| s.ns_floor() as i64), fct.map(|f| f.ns_nearest() as i64))
 }
 
 /// Summary of a run, from its outcomes and the sizes and ideal FCTs of the scenario.

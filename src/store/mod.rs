@@ -14,6 +14,7 @@ mod physics;
 mod reader;
 mod rows;
 mod summary;
+mod supervision;
 mod writer;
 
 pub use error::StoreError;

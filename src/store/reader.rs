@@ -80,8 +80,8 @@ pub(crate) struct FlowColumns {
 
 /// A store opened for reading.
 pub struct Reader {
-    connection: Mutex<SqliteConnection>,
-    path: PathBuf,
+    pub(super) connection: Mutex<SqliteConnection>,
+    pub(super) path: PathBuf,
 }
 
 impl Reader {

@@ -7,8 +7,9 @@ use super::error::{At, StoreError};
 use super::insert::{
     insert_outcomes, insert_phases, insert_run, insert_scenario, insert_summary, make_room, upsert_mix,
 };
+use super::supervision::{has_outcomes, insert_supervision, unsupervised_run};
 use super::{FILE_NAME, MixEntry, RunMeta, RunStatus, format, lock};
-use mixlab_contract::{FlowOutcome, Scenario};
+use mixlab_contract::{FlowOutcome, Scenario, Supervision};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, query_scalar};
 use std::fs::File;
@@ -21,8 +22,8 @@ pub struct ScenarioId(i64);
 
 /// The one process that may write to a root.
 pub struct Writer {
-    connection: Mutex<SqliteConnection>,
-    path: PathBuf,
+    pub(super) connection: Mutex<SqliteConnection>,
+    pub(super) path: PathBuf,
     /// Released when it is closed, after the connection.
     lock: File,
 }
@@ -105,6 +106,21 @@ impl Writer {
         meta: &RunMeta,
         outcomes: &[FlowOutcome],
     ) -> Result<(), StoreError> {
+        self.put_supervised_run(scenario, meta, outcomes, None).await
+    }
+
+    /// The same with the run's supervision, in the same transaction. If an ok run of the key is stored without one, the
+    /// supervision is added to it, provided that the outcomes are the same; nothing else of the stored run changes.
+    ///
+    /// # Errors
+    /// As [`Self::put_run`]; [`StoreError::NotRepeatable`] if the stored outcomes are others.
+    pub async fn put_supervised_run(
+        &mut self,
+        scenario: ScenarioId,
+        meta: &RunMeta,
+        outcomes: &[FlowOutcome],
+        supervision: Option<&Supervision>,
+    ) -> Result<(), StoreError> {
         let path = &self.path;
         let ScenarioId(scenario) = scenario;
         let mut transaction = self.connection.get_mut().begin_with("BEGIN IMMEDIATE").await.at(path)?;
@@ -117,12 +133,26 @@ impl Writer {
         if outcomes.len() != expected {
             return Err(StoreError::Incomplete { expected, found: outcomes.len() });
         }
+        if let Some(supervision) = supervision {
+            let key = (meta.backend.as_str(), meta.fingerprint.as_str());
+            if let Some(run) = unsupervised_run(&mut transaction, path, scenario, key).await? {
+                if !has_outcomes(&mut transaction, path, run, outcomes).await? {
+                    let (backend, fingerprint) = (meta.backend.clone(), meta.fingerprint.clone());
+                    return Err(StoreError::NotRepeatable { backend, fingerprint });
+                }
+                insert_supervision(&mut transaction, path, run, supervision).await?;
+                return transaction.commit().await.at(path);
+            }
+        }
         make_room(&mut transaction, path, scenario, meta).await?;
         let run = insert_run(&mut transaction, path, scenario, meta).await?;
         insert_phases(&mut transaction, path, run, &meta.phases).await?;
         if meta.status == RunStatus::Ok {
             insert_outcomes(&mut transaction, path, run, outcomes).await?;
             insert_summary(&mut transaction, path, (scenario, run), outcomes).await?;
+            if let Some(supervision) = supervision {
+                insert_supervision(&mut transaction, path, run, supervision).await?;
+            }
         }
         transaction.commit().await.at(path)
     }

@@ -305,7 +305,7 @@ fn every_result_of_the_real_ns3_is_imported_whole() {
         assert_eq!(run.scenario.transport().rng_run, meta["rng_run"].as_u64().unwrap_or(1), "{name}");
         assert!(run.wall_s.is_some() && run.cpu_s.is_some(), "{name}");
         // Complete, no FCT below our ideal (which knows rates above 10 Gb/s), nothing after the horizon.
-        let output = RunOutput { outcomes: run.outcomes.clone(), counters: Counters::default() };
+        let output = RunOutput { outcomes: run.outcomes.clone(), counters: Counters::default(), supervision: None };
         check_output(&run.scenario, &output, SimDuration::ZERO).unwrap_or_else(|e| panic!("{name}: {e}"));
         check_ideal_column(&run);
         check_written_again(&run);

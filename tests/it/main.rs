@@ -10,4 +10,5 @@ mod program;
 mod resume;
 mod spec_workload;
 mod store;
+mod supervision;
 mod twins;

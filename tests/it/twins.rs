@@ -18,10 +18,10 @@ fn packet_and_ns3_agree_to_the_nanosecond_on_random_scenarios() {
     let mut compared = 0;
     for seed in 0..100 {
         let scenario = random_scenario(seed, Scope::default());
-        if PacketBackend.check(&scenario).is_err() || ns3.check(&scenario).is_err() {
+        if PacketBackend::NS3.check(&scenario).is_err() || ns3.check(&scenario).is_err() {
             continue;
         }
-        let ours = PacketBackend.run(&scenario, &Silent).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let ours = PacketBackend::NS3.run(&scenario, &Silent).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         let theirs = InOwnFolder::run(&ns3, &scenario).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         assert_eq!(ours.outcomes, theirs.outcomes, "seed {seed}");
         let counts = |c: &mixlab_contract::Counters| (c.packets, c.marks, c.pauses, c.drops);

@@ -1,6 +1,7 @@
 //! The offline door: a simulator that turns a scenario into one outcome per flow.
 
 use crate::scenario::Scenario;
+use crate::supervision::Supervision;
 use crate::units::{SimDuration, SimTime};
 use std::path::Path;
 use std::time::Duration;
@@ -27,6 +28,11 @@ pub trait Backend: Send + Sync {
     /// Whether other runs may share the machine.
     fn parallelism(&self) -> Parallelism {
         Parallelism::Any
+    }
+
+    /// Whether its outputs carry a supervision. Like every onlooker it changes neither outcomes nor fingerprint.
+    fn supervises(&self) -> bool {
+        false
     }
 
     /// How far below the ideal FCT an outcome may lie before it is a fault (rounding of a clock, say).
@@ -121,6 +127,8 @@ pub struct RunOutput {
     pub outcomes: Vec<FlowOutcome>,
     /// What the engine counted.
     pub counters: Counters,
+    /// What learned simulators are trained on, if it was asked for ([`Backend::supervises`]).
+    pub supervision: Option<Supervision>,
 }
 
 /// Why a run has no result.

@@ -51,6 +51,10 @@ impl Backend for FlowsimBackend {
         observer.phase("simulate");
         let mut network = FluidNetwork::new(scenario, self.rules);
         let outcomes = drive(&mut network, scenario, observer)?;
-        Ok(RunOutput { outcomes, counters: Counters { events: network.events(), ..Counters::default() } })
+        Ok(RunOutput {
+            outcomes,
+            counters: Counters { events: network.events(), ..Counters::default() },
+            supervision: None,
+        })
     }
 }

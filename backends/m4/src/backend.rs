@@ -60,6 +60,7 @@ impl Backend for M4Backend {
         let mut network = network.map_err(|e| failed(e.to_string()))?;
         observer.phase("simulate");
         let outcomes = drive(&mut network, scenario, observer)?;
-        Ok(RunOutput { outcomes, counters: Counters { events: network.work().events, ..Counters::default() } })
+        let counters = Counters { events: network.work().events, ..Counters::default() };
+        Ok(RunOutput { outcomes, counters, supervision: None })
     }
 }

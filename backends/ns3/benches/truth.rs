@@ -71,7 +71,7 @@ fn run(ns3: &Ns3Backend, scenario: &Scenario, online: bool) -> Result<RunOutput,
     }
     let mut network = Ns3Network::new(ns3, scenario, &Silent)?;
     let outcomes = drive(&mut network, scenario, &Silent)?;
-    Ok(RunOutput { outcomes, counters: network.finish()? })
+    Ok(RunOutput { outcomes, counters: network.finish()?, supervision: None })
 }
 
 fn print_table(rows: &BTreeMap<(&str, &str), Row>) {

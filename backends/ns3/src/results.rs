@@ -85,7 +85,7 @@ impl<'a> Collector<'a> {
         let short = OutputError::Short { lines: self.line, known: self.known, flows: self.outcomes.len() };
         let outcomes: Option<Vec<FlowOutcome>> = self.outcomes.into_iter().collect();
         match (self.ended, outcomes, self.counters) {
-            (true, Some(outcomes), Some(counters)) => Ok(RunOutput { outcomes, counters }),
+            (true, Some(outcomes), Some(counters)) => Ok(RunOutput { outcomes, counters, supervision: None }),
             _ => Err(short),
         }
     }

@@ -182,7 +182,7 @@ impl Backend for Ns3Tree {
         observer.phase("read");
         let outcomes = read_results(scenario, &folder.join("fct.txt"));
         let outcomes = outcomes.map_err(|message| RunError::Failed { message, log_tail })?;
-        Ok(RunOutput { outcomes, counters: Counters::default() })
+        Ok(RunOutput { outcomes, counters: Counters::default(), supervision: None })
     }
 }
 

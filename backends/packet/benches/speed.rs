@@ -1,53 +1,116 @@
-//! Packet transmissions per CPU second on two generated leaf–spine fabrics of 10 Gb/s links at half load: 32 and 1,024
-//! hosts, each under the four congestion controls. Prints one line per run, and how much slower the larger fabric is.
+//! Packet transmissions and events per CPU second on generated leaf–spine fabrics of 10 Gb/s links at half load: 32, 256,
+//! 1,024 and 6,144 hosts, each under the four congestion controls; and heavy-tailed ("Hadoop") flows on 32 hosts. Prints one
+//! line per run, and how much slower the 1,024-host fabric is than the one of 32.
 //!
-//! `cargo bench -p mixlab-packet --bench speed [-- cc …]`
+//! `cargo bench -p mixlab-packet --bench speed [-- [cc …] [hosts …] [clean]]`
+//!
+//! The last column is the peak memory of the process so far, so name one size to learn what it needs.
 
 use cpu_time::ThreadTime;
 use mixlab_contract::conformance::SplitMix;
 use mixlab_contract::{
-    Application, BitsPerSec, Bytes, CongestionControl, Flow, Link, Marking, NodeId, NodeKind, Scenario, ScenarioParts,
-    Silent, SimDuration, SimTime, Topology, Transport, drive,
+    Application, BitsPerSec, Bytes, CongestionControl, Counters, Flow, FlowOutcome, Link, Marking, NodeId, NodeKind,
+    Scenario, ScenarioParts, Silent, SimDuration, SimTime, Topology, Transport, drive,
 };
 use mixlab_packet::PacketNetwork;
+use mixlab_packet::fidelity::{Clean, Fidelity, Ns3};
+use mixlab_packet::probe::Unobserved;
+use mixlab_packet::queue::{EventQueue, FineWheel, Wheel};
 
-/// Load of every host link, and mean flow size (sizes are exponential).
+/// Load of every host link, and mean flow size of the exponential workload.
 const LOAD: f64 = 0.5;
 const MEAN_BYTES: f64 = 50_000.0;
 const LINK: BitsPerSec = BitsPerSec::from_gbps(10);
 
+/// Leaves, hosts per leaf, spines (as many as hosts per leaf: no oversubscription), flows.
+const FABRICS: [(u32, u32, u32, u64); 4] =
+    [(4, 8, 8, 20_000), (16, 16, 16, 20_000), (64, 16, 16, 40_000), (256, 24, 24, 50_000)];
+
+/// Flow sizes of Hadoop nodes, coarsely: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
+const HADOOP: [(f64, f64); 6] =
+    [(100.0, 0.0), (300.0, 0.2), (1_000.0, 0.6), (100_000.0, 0.9), (1_000_000.0, 0.97), (10_000_000.0, 1.0)];
+
 fn main() {
-    println!("| hosts | cc | flows | packets | events | CPU s | packets per CPU s |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("| hosts | flows | cc | packets | events | CPU s | packets per CPU s | events per CPU s | peak memory |");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let is_wanted = |c: &CongestionControl| wanted.is_empty() || wanted.iter().any(|w| w == c.name());
-    for congestion_control in controls().into_iter().filter(is_wanted) {
-        // Leaves, hosts per leaf, spines (as many as hosts per leaf: no oversubscription), flows.
-        let small = measure(&fabric(4, 8, 8, 20_000, congestion_control));
-        let large = measure(&fabric(64, 16, 16, 40_000, congestion_control));
-        println!("1,024 hosts against 32 ({}): {:+.0} %", congestion_control.name(), (large / small - 1.0) * 100.0);
+    let asked =
+        |of: &[&str], name: &str| !wanted.iter().any(|w| of.contains(&w.as_str())) || wanted.iter().any(|w| w == name);
+    let names = controls().map(|c| c.name());
+    let clean = wanted.iter().any(|w| w == "clean");
+    for control in controls().into_iter().filter(|c| asked(&names, c.name())) {
+        let mut speeds = Vec::new();
+        for (leaves, per_leaf, spines, flows) in FABRICS {
+            let hosts = leaves * per_leaf;
+            if asked(&["32", "256", "1024", "6144", "hadoop"], &hosts.to_string()) {
+                let scenario = fabric((leaves, per_leaf, spines), &exponential_sizes(flows), control);
+                speeds.push((hosts, measure(&scenario, clean)));
+            }
+        }
+        if asked(&["32", "256", "1024", "6144", "hadoop"], "hadoop") {
+            measure(&fabric((4, 8, 8), &hadoop_sizes(10_000), control), clean);
+        }
+        let of = |hosts| speeds.iter().find(|(h, _)| *h == hosts).map(|(_, speed)| speed);
+        if let (Some(small), Some(large)) = (of(32), of(1024)) {
+            println!("1,024 hosts against 32 ({}): {:+.0} %", control.name(), (large / small - 1.0) * 100.0);
+        }
     }
 }
 
 /// Runs a scenario and returns packet transmissions per CPU second, set-up of the network included.
-fn measure(scenario: &Scenario) -> f64 {
+fn measure(scenario: &Scenario, clean: bool) -> f64 {
     let begin = ThreadTime::now();
-    let mut network = PacketNetwork::new(scenario);
-    let outcomes = drive(&mut network, scenario, &Silent).expect("not cancelled");
+    let (outcomes, counters) = match clean {
+        true => simulate::<FineWheel, Clean>(scenario),
+        false => simulate::<Wheel, Ns3>(scenario),
+    };
     let seconds = begin.elapsed().as_secs_f64();
     assert!(outcomes.iter().all(|o| o.fct().is_some()), "every flow finishes");
-    let counters = network.counters();
     let speed = counters.packets as f64 / seconds;
     println!(
-        "| {} | {} | {} | {} | {} | {seconds:.2} | {:.1} M |",
+        "| {} | {} | {} | {} | {} | {seconds:.2} | {:.1} M | {:.1} M | {} MB |",
         scenario.topology().host_count(),
-        scenario.transport().congestion_control.name(),
         scenario.flows().len(),
+        scenario.transport().congestion_control.name(),
         counters.packets,
         counters.events,
-        speed / 1e6
+        speed / 1e6,
+        counters.events as f64 / seconds / 1e6,
+        peak_megabytes()
     );
     speed
+}
+
+fn simulate<Q: EventQueue, F: Fidelity>(scenario: &Scenario) -> (Vec<FlowOutcome>, Counters) {
+    let mut network = PacketNetwork::<Q, _, F>::observed(scenario, Unobserved);
+    let outcomes = drive(&mut network, scenario, &Silent).expect("not cancelled");
+    (outcomes, network.counters())
+}
+
+/// Peak resident memory of this process (Linux; 0 elsewhere).
+fn peak_megabytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) / 1_000
+}
+
+fn uniform(r: &mut SplitMix) -> f64 {
+    (r.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn exponential_sizes(count: u64) -> Vec<f64> {
+    let mut r = SplitMix(1);
+    (0..count).map(|_| -MEAN_BYTES * (1.0 - uniform(&mut r)).ln() + 1.0).collect()
+}
+
+fn hadoop_sizes(count: u64) -> Vec<f64> {
+    let mut r = SplitMix(1);
+    let size = |share: f64| {
+        let above = HADOOP.iter().position(|(_, p)| *p > share).unwrap_or(HADOOP.len() - 1);
+        let ((low, from), (high, to)) = (HADOOP[above - 1], HADOOP[above]);
+        low * (high / low).powf((share - from) / (to - from))
+    };
+    (0..count).map(|_| size(uniform(&mut r))).collect()
 }
 
 fn controls() -> [CongestionControl; 4] {
@@ -77,8 +140,8 @@ fn controls() -> [CongestionControl; 4] {
     ]
 }
 
-/// Uniform traffic with Poisson arrivals on a leaf–spine fabric.
-fn fabric(leaves: u32, per_leaf: u32, spines: u32, count: u64, congestion_control: CongestionControl) -> Scenario {
+/// Uniform traffic with Poisson arrivals on a leaf–spine fabric (leaves, hosts per leaf, spines).
+fn fabric((leaves, per_leaf, spines): (u32, u32, u32), sizes: &[f64], control: CongestionControl) -> Scenario {
     let hosts = leaves * per_leaf;
     let link = |a: u32, b: u32| Link { a: NodeId(a), b: NodeId(b), rate: LINK, delay: SimDuration::from_ns(1_000) };
     let mut links: Vec<Link> = (0..hosts).map(|h| link(h, hosts + h / per_leaf)).collect();
@@ -87,26 +150,27 @@ fn fabric(leaves: u32, per_leaf: u32, spines: u32, count: u64, congestion_contro
     }
     let nodes = hosts + leaves + spines;
     let kinds = (0..nodes).map(|n| if n < hosts { NodeKind::Host } else { NodeKind::Switch }).collect();
-    let mut r = SplitMix(1);
-    let mut exponential = |mean: f64| -mean * (1.0 - (r.next_u64() >> 11) as f64 / (1u64 << 53) as f64).ln();
-    let gap_ns = MEAN_BYTES * 8e9 / (LINK.0 as f64 * LOAD * f64::from(hosts));
+    let mut r = SplitMix(2);
+    let mean = sizes.iter().sum::<f64>() / sizes.len() as f64;
+    let gap_ns = mean * 8e9 / (LINK.0 as f64 * LOAD * f64::from(hosts));
     let mut start = 1e9;
-    let timed: Vec<(f64, u64)> = (0..count)
-        .map(|_| {
-            start += exponential(gap_ns);
-            (start, exponential(MEAN_BYTES) as u64 + 1)
-        })
-        .collect();
-    let flows = (0..).zip(timed).map(|(id, (start, size))| {
+    let flows = (0..).zip(sizes).map(|(id, size)| {
+        start += -gap_ns * (1.0 - uniform(&mut r)).ln();
         let src = r.below(hosts.into()) as u32;
         let dst = (src + 1 + r.below(u64::from(hosts) - 1) as u32) % hosts;
-        Flow { id, src: NodeId(src), dst: NodeId(dst), size: Bytes(size), start: SimTime::from_ns(start as u64) }
+        Flow {
+            id,
+            src: NodeId(src),
+            dst: NodeId(dst),
+            size: Bytes(*size as u64),
+            start: SimTime::from_ns(start as u64),
+        }
     });
     let parts = ScenarioParts {
         flows: flows.collect(),
         topology: Topology::new(kinds, links, (hosts..nodes).map(NodeId).collect()).expect("a valid fabric"),
         paths: None,
-        transport: transport(congestion_control),
+        transport: transport(control),
         application: Application::Open,
         horizon: SimTime::from_ns(10_000_000_000),
     };

@@ -1,15 +1,18 @@
 //! The offline door: [`PacketBackend`] runs a scenario through the contract's driver.
 
-use crate::congestion::rate_code;
+use crate::fidelity::{Clean, Fidelity, Ns3};
 use crate::network::PacketNetwork;
+use crate::probe::{Probe, Supervisor, Unobserved};
+use crate::queue::{EventQueue, FineWheel, Wheel};
+use crate::telemetry::rate_code;
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::units::PS_PER_NS;
 use mixlab_contract::{
-    Backend, BitsPerSec, Bytes, CongestionControl, NodeKind, Observer, RunError, RunOutput, Scenario, SimDuration,
-    Unsupported, drive,
+    Backend, BitsPerSec, Bytes, ChannelId, CongestionControl, NodeKind, Observer, RunError, RunOutput, Scenario,
+    SimDuration, Unsupported, drive,
 };
 
-/// Sequence numbers are 32 bit on the wire.
+/// Sequence numbers are 32 bit on ns-3's wire.
 const LARGEST_FLOW: u64 = u32::MAX as u64;
 /// Packet sizes are kept in 16 bits.
 const LARGEST_PACKET: u64 = u16::MAX as u64;
@@ -22,42 +25,90 @@ const LARGEST_BUFFER: u64 = u32::MAX as u64;
 /// Slowest link and longest delay whose times fit in 32 bits of nanoseconds.
 const SLOWEST_LINK: BitsPerSec = BitsPerSec(1_000_000);
 const LONGEST_DELAY: SimDuration = SimDuration::from_ns(1_000_000_000);
+/// The same in picoseconds; the slowest link must also send a packet in 2^32 ps.
+const LONGEST_CLEAN_DELAY: SimDuration = SimDuration::from_ns(4_000_000);
+const LONGEST_CLEAN_PACKET: SimDuration = SimDuration::from_ps(u32::MAX as u64);
 
-/// The packet-level simulator as a backend: same results as the RDMA ns-3 of the m4 paper, to the nanosecond.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PacketBackend;
+/// The packet-level simulator as a backend: `packet`, with the results of the RDMA ns-3 of the m4 paper to the nanosecond, or
+/// `packet-clean`, the same transport with that program's faults mended.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketBackend {
+    clean: bool,
+    supervise: bool,
+}
+
+impl PacketBackend {
+    /// As ns-3 is.
+    pub const NS3: Self = Self { clean: false, supervise: false };
+    /// With the faults mended ([`crate::fidelity::Clean`]).
+    pub const CLEAN: Self = Self { clean: true, supervise: false };
+
+    /// The same, with a supervision in the output.
+    pub const fn supervised(self) -> Self {
+        Self { supervise: true, ..self }
+    }
+
+    fn simulate<Q: EventQueue, P: Probe, F: Fidelity>(
+        scenario: &Scenario,
+        probe: P,
+        observer: &dyn Observer,
+    ) -> Result<(RunOutput, P), RunError> {
+        observer.phase("set-up");
+        let mut network = PacketNetwork::<Q, P, F>::observed(scenario, probe);
+        observer.phase("simulate");
+        let outcomes = drive(&mut network, scenario, observer)?;
+        let counters = network.counters();
+        Ok((RunOutput { outcomes, counters, supervision: None }, network.into_probe()))
+    }
+}
 
 impl Backend for PacketBackend {
     fn id(&self) -> &str {
-        "packet"
+        if self.clean { "packet-clean" } else { "packet" }
     }
 
     fn fingerprint(&self) -> String {
-        "packet-1 fidelity=ns3".into()
+        format!("packet-1 fidelity={}", if self.clean { "clean" } else { "ns3" })
     }
 
     fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
-        match missing_feature(scenario) {
+        match missing_feature(scenario, self.clean) {
             Some(feature) => Err(Unsupported { feature }),
             None => Ok(()),
         }
+    }
+
+    fn supervises(&self) -> bool {
+        self.supervise
     }
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
         if let Err(unsupported) = self.check(scenario) {
             return Err(RunError::Failed { message: unsupported.to_string(), log_tail: String::new() });
         }
-        observer.phase("set-up");
-        let mut network = PacketNetwork::new(scenario);
-        observer.phase("simulate");
-        let outcomes = drive(&mut network, scenario, observer)?;
-        Ok(RunOutput { outcomes, counters: network.counters() })
+        if self.supervise {
+            let probe = Supervisor::new(scenario);
+            let (output, probe) = match self.clean {
+                true => Self::simulate::<FineWheel, _, Clean>(scenario, probe, observer)?,
+                false => Self::simulate::<Wheel, _, Ns3>(scenario, probe, observer)?,
+            };
+            return Ok(RunOutput { supervision: Some(probe.finish()), ..output });
+        }
+        let (output, Unobserved) = match self.clean {
+            true => Self::simulate::<FineWheel, _, Clean>(scenario, Unobserved, observer)?,
+            false => Self::simulate::<Wheel, _, Ns3>(scenario, Unobserved, observer)?,
+        };
+        Ok(output)
     }
 }
 
-/// The first thing in `scenario` that this simulator would not do exactly as ns-3.
-fn missing_feature(scenario: &Scenario) -> Option<String> {
-    sizes(scenario).or_else(|| links(scenario)).or_else(|| flows(scenario)).or_else(|| timers(scenario))
+/// The first thing in `scenario` that this simulator would not do exactly as ns-3, or at all.
+fn missing_feature(scenario: &Scenario, clean: bool) -> Option<String> {
+    let shared = sizes(scenario).or_else(|| links(scenario)).or_else(|| flows(scenario)).or_else(|| timers(scenario));
+    shared.or_else(|| match clean {
+        true => clean_links(scenario),
+        false => ns3_links(scenario).or_else(|| ns3_flows(scenario)).or_else(|| ns3_timers(scenario)),
+    })
 }
 
 fn sizes(scenario: &Scenario) -> Option<String> {
@@ -71,9 +122,6 @@ fn sizes(scenario: &Scenario) -> Option<String> {
             return Some(format!("a {what} of {bytes} (at most {LARGEST_BUFFER})"));
         }
     }
-    if topology.node_count() > LARGEST_NODE {
-        return Some(format!("a network of {} nodes (at most {LARGEST_NODE})", topology.node_count()));
-    }
     if topology.channel_count() > LARGEST_INDEX || scenario.flows().len() > LARGEST_INDEX {
         return Some(format!("more than {LARGEST_INDEX} links or flows"));
     }
@@ -82,12 +130,56 @@ fn sizes(scenario: &Scenario) -> Option<String> {
 
 fn links(scenario: &Scenario) -> Option<String> {
     let (t, topology) = (scenario.transport(), scenario.topology());
+    let unmarked = topology.links().iter().find(|link| {
+        let switch_sends = [link.a, link.b].iter().any(|n| topology.kind(*n) == NodeKind::Switch);
+        t.ecn && switch_sends && t.marking_at(link.rate).is_none()
+    })?;
+    Some(format!("ECN on a link of {} without marking thresholds for that rate", unmarked.rate))
+}
+
+fn flows(scenario: &Scenario) -> Option<String> {
+    scenario.indices().find_map(|index| {
+        let turns_back = |path: &[ChannelId]| path.windows(2).any(|w| w[1] == w[0].reverse());
+        (turns_back(scenario.path(index)) || turns_back(scenario.ack_path(index)))
+            .then(|| format!("a path that turns back on a link (flow {})", scenario.flow(index).id))
+    })
+}
+
+/// Durations of congestion control.
+fn control_times(scenario: &Scenario) -> Vec<SimDuration> {
+    match scenario.transport().congestion_control {
+        CongestionControl::Dctcp { .. } | CongestionControl::Hpcc { .. } => Vec::new(),
+        CongestionControl::Dcqcn { alpha_interval, decrease_interval, increase_interval, .. } => {
+            vec![alpha_interval, decrease_interval, increase_interval]
+        }
+        CongestionControl::Timely { t_low, t_high, .. } => vec![t_low, t_high],
+    }
+}
+
+fn timers(scenario: &Scenario) -> Option<String> {
+    let dcqcn = matches!(scenario.transport().congestion_control, CongestionControl::Dcqcn { .. });
+    (dcqcn && control_times(scenario).contains(&SimDuration::ZERO)).then(|| "a DCQCN timer of 0 ns".into())
+}
+
+fn clean_links(scenario: &Scenario) -> Option<String> {
+    let t = scenario.transport();
+    let packet = Bytes(t.payload.0 + t.data_header().0);
+    let bad = scenario.topology().links().iter().find(|link| {
+        link.delay > LONGEST_CLEAN_DELAY || link.rate.transmission_floor(packet) >= LONGEST_CLEAN_PACKET
+    })?;
+    Some(format!(
+        "a link of {} and {} (at most {LONGEST_CLEAN_DELAY}, and at most {LONGEST_CLEAN_PACKET} per packet)",
+        bad.rate, bad.delay
+    ))
+}
+
+fn ns3_links(scenario: &Scenario) -> Option<String> {
+    let (t, topology) = (scenario.transport(), scenario.topology());
+    if topology.node_count() > LARGEST_NODE {
+        return Some(format!("a network of {} nodes (at most {LARGEST_NODE})", topology.node_count()));
+    }
     let hpcc = matches!(t.congestion_control, CongestionControl::Hpcc { .. });
     for link in topology.links() {
-        let switch_sends = [link.a, link.b].iter().any(|n| topology.kind(*n) == NodeKind::Switch);
-        if t.ecn && switch_sends && t.marking_at(link.rate).is_none() {
-            return Some(format!("ECN on a link of {} without marking thresholds for that rate", link.rate));
-        }
         if link.rate < SLOWEST_LINK || link.delay > LONGEST_DELAY {
             return Some(format!(
                 "a link of {} and {} (at least {SLOWEST_LINK}, at most {LONGEST_DELAY})",
@@ -116,36 +208,18 @@ fn beats_ideal(scenario: &Scenario, rate: BitsPerSec) -> bool {
     packet * PS_PER_NS < payload_ps + header * PS_PER_NS
 }
 
-fn flows(scenario: &Scenario) -> Option<String> {
-    for index in scenario.indices() {
-        let flow = scenario.flow(index);
+fn ns3_flows(scenario: &Scenario) -> Option<String> {
+    scenario.flows().iter().find_map(|flow| {
         if flow.size.0 > LARGEST_FLOW {
             return Some(format!("a flow of {} (sequence numbers have 32 bit)", flow.size));
         }
-        if !flow.start.ps().is_multiple_of(PS_PER_NS) {
-            return Some(format!("a flow start at {} (whole nanoseconds only)", flow.start));
-        }
-        for path in [scenario.path(index), scenario.ack_path(index)] {
-            if path.windows(2).any(|w| w[1] == w[0].reverse()) {
-                return Some(format!("a path that turns back on a link (flow {})", flow.id));
-            }
-        }
-    }
-    None
+        (!flow.start.ps().is_multiple_of(PS_PER_NS))
+            .then(|| format!("a flow start at {} (whole nanoseconds only)", flow.start))
+    })
 }
 
-fn timers(scenario: &Scenario) -> Option<String> {
-    let durations = match scenario.transport().congestion_control {
-        CongestionControl::Dctcp { .. } | CongestionControl::Hpcc { .. } => return None,
-        CongestionControl::Dcqcn { alpha_interval, decrease_interval, increase_interval, .. } => {
-            if [alpha_interval, decrease_interval, increase_interval].contains(&SimDuration::ZERO) {
-                return Some("a DCQCN timer of 0 ns".into());
-            }
-            vec![alpha_interval, decrease_interval, increase_interval]
-        }
-        CongestionControl::Timely { t_low, t_high, .. } => vec![t_low, t_high],
-    };
-    let odd = durations.into_iter().find(|d| !whole_ns(*d))?;
+fn ns3_timers(scenario: &Scenario) -> Option<String> {
+    let odd = control_times(scenario).into_iter().find(|d| !whole_ns(*d))?;
     Some(format!("a congestion-control time of {odd} (whole nanoseconds only)"))
 }
 

@@ -1,14 +1,15 @@
 //! Set-up: devices, ingress counters, switches and hosts of a topology. Cost: O(nodes + links).
 
-use crate::congestion::rate_code;
+use crate::fidelity::Fidelity;
 use crate::packet::Fifo;
 use crate::physics::Physics;
-use crate::port::{Device, Host, Ingress, NEVER, Port, Switch, transmission};
+use crate::port::{Device, Host, Ingress, NEVER, Port, Switch};
+use crate::telemetry::rate_code;
 use mixlab_contract::{Bytes, ChannelId, Link, Marking, NodeId, NodeKind, Scenario, Topology};
 
 /// Lossless queues of a port for which headroom is set aside (0 and 3; only 3 is ever accounted).
 const LOSSLESS_QUEUES: u64 = 2;
-/// Rate above which headroom does not grow, bit/s.
+/// Rate above which headroom does not grow in ns-3, bit/s.
 const HEADROOM_RATE_CAP: u64 = 10_000_000_000;
 /// Bytes of headroom for the response time of the far end.
 const RESPONSE_BYTES: f64 = 3860.0;
@@ -24,15 +25,15 @@ pub(crate) struct Parts {
     pub host_of_node: Vec<u32>,
 }
 
-pub(crate) fn build(scenario: &Scenario, physics: &Physics) -> Parts {
+pub(crate) fn build<F: Fidelity>(scenario: &Scenario, physics: &Physics) -> Parts {
     let topology = scenario.topology();
     let places = places(topology);
     let channels = (0..topology.channel_count() as u32).map(ChannelId);
-    let ports = channels.clone().map(|c| port(scenario, physics, &places, c)).collect();
+    let ports = channels.clone().map(|c| port::<F>(scenario, physics, &places, c)).collect();
     let devices = channels.clone().map(|c| device(scenario, c)).collect();
     let ingress = channels
         .map(|c| Ingress {
-            headroom: headroom(topology.link(c), physics.payload) as u32,
+            headroom: headroom::<F>(topology.link(c), physics).try_into().unwrap_or(u32::MAX),
             head: places[topology.head(c).0 as usize],
             ..Ingress::default()
         })
@@ -43,7 +44,7 @@ pub(crate) fn build(scenario: &Scenario, physics: &Physics) -> Parts {
         match topology.kind(node) {
             NodeKind::Host => hosts.push(host(topology, physics, node)),
             NodeKind::Switch => {
-                switches[places[node.0 as usize] as usize] = switch(scenario, physics, node);
+                switches[places[node.0 as usize] as usize] = switch::<F>(scenario, physics, node);
             }
         }
     }
@@ -62,7 +63,7 @@ fn places(topology: &Topology) -> Vec<u32> {
         .collect()
 }
 
-fn port(scenario: &Scenario, physics: &Physics, places: &[u32], channel: ChannelId) -> Port {
+fn port<F: Fidelity>(scenario: &Scenario, physics: &Physics, places: &[u32], channel: ChannelId) -> Port {
     let topology = scenario.topology();
     let link = topology.link(channel);
     let (tail, head) = (topology.tail(channel), topology.head(channel));
@@ -74,9 +75,9 @@ fn port(scenario: &Scenario, physics: &Physics, places: &[u32], channel: Channel
         egress: 0,
         queued: 0,
         k_min: marking(scenario, link).k_min.0.min(u32::MAX.into()) as u32,
-        tx_data: transmission(physics.data_size, link.rate.0) as u32,
-        tx_ack: transmission(physics.ack_size, link.rate.0) as u32,
-        delay: link.delay.ns_floor() as u32,
+        tx_data: F::transmission(physics.data_size, link.rate.0) as u32,
+        tx_ack: F::transmission(physics.ack_size, link.rate.0) as u32,
+        delay: F::ticks(link.delay) as u32,
         tail: places[tail.0 as usize],
         done_scheduled: false,
         paused: false,
@@ -88,7 +89,7 @@ fn port(scenario: &Scenario, physics: &Physics, places: &[u32], channel: Channel
 fn device(scenario: &Scenario, channel: ChannelId) -> Device {
     let link = scenario.topology().link(channel);
     let rate_code = rate_code(link.rate.0).unwrap_or(0);
-    Device { rate: link.rate.0, marking: marking(scenario, link), sent: 0, rate_code }
+    Device { rate: link.rate.0, marking: marking(scenario, link), sent: 0, rate_code, draws: 0 }
 }
 
 /// Thresholds of a link's ports. A rate without any has thresholds 0 in ns-3; the backend refuses such scenarios.
@@ -110,13 +111,13 @@ fn host(topology: &Topology, physics: &Physics, node: NodeId) -> Host {
     }
 }
 
-fn switch(scenario: &Scenario, physics: &Physics, node: NodeId) -> Switch {
+fn switch<F: Fidelity>(scenario: &Scenario, physics: &Physics, node: NodeId) -> Switch {
     let topology = scenario.topology();
     let buffer = scenario.transport().buffer.0;
     let headroom_limit = topology
         .outgoing(node)
         .iter()
-        .map(|c| LOSSLESS_QUEUES * headroom(topology.link(*c), physics.payload))
+        .map(|c| LOSSLESS_QUEUES * headroom::<F>(topology.link(*c), physics))
         .sum::<u64>();
     let reserved = headroom_limit.min((buffer as f64 * 0.8) as u64);
     Switch { buffer, pool: buffer - reserved, headroom_limit, ..Switch::default() }
@@ -124,29 +125,42 @@ fn switch(scenario: &Scenario, physics: &Physics, node: NodeId) -> Switch {
 
 /// Headroom of one queue behind a link: two full packets, the response time, and the link's round trip.
 ///
-/// ns-3 takes the delay in seconds as a 64.64 fixed-point number, which is slightly low: 10 Gb/s and 1 µs give 8455 bytes,
-/// not 8456.
-fn headroom(link: &Link, payload: u32) -> u64 {
+/// ns-3 counts a faster link as one of 10 Gb/s and packets without telemetry, and takes the delay in seconds as a 64.64
+/// fixed-point number, which is slightly low: 10 Gb/s and 1 µs give 8455 bytes, not 8456. Clean: the link's rate, the real
+/// packets, exact and rounded up.
+fn headroom<F: Fidelity>(link: &Link, physics: &Physics) -> u64 {
+    if F::CLEAN {
+        let bits_in_flight = (2 * u128::from(link.rate.0) * u128::from(link.delay.ps())).div_ceil(1_000_000_000_000);
+        return 2 * u64::from(physics.data_size) + RESPONSE_BYTES as u64 + bits_in_flight.div_ceil(8) as u64;
+    }
     let rate = link.rate.0.min(HEADROOM_RATE_CAP);
     let fixed_point = (u128::from(link.delay.ns_floor()) << 64) / 1_000_000_000;
     let seconds = fixed_point as f64 / 2f64.powi(64);
-    (2.0 * f64::from(payload + 48) + RESPONSE_BYTES + 2.0 * rate as f64 * seconds / 8.0) as u64
+    (2.0 * f64::from(physics.payload + 48) + RESPONSE_BYTES + 2.0 * rate as f64 * seconds / 8.0) as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mixlab_contract::{BitsPerSec, SimDuration};
+    use crate::fidelity::{Clean, Ns3};
+    use mixlab_contract::conformance::{Scope, random_scenario};
+    use mixlab_contract::{BitsPerSec, CongestionControl, SimDuration};
 
     #[test]
-    fn headroom_of_the_usual_link_is_one_byte_short() {
+    fn headroom_of_the_usual_link_is_one_byte_short_in_ns3_only() {
+        let mut parts = random_scenario(1, Scope::default()).into_parts();
+        parts.transport.congestion_control = CongestionControl::Dctcp { gain: 0.5, additive: BitsPerSec(1) };
+        let scenario = Scenario::new(parts).expect("still valid");
+        let physics = Physics::of::<Ns3>(&scenario);
         let link = |gbps| Link {
             a: NodeId(0),
             b: NodeId(1),
             rate: BitsPerSec::from_gbps(gbps),
             delay: SimDuration::from_ns(1_000),
         };
-        assert_eq!(headroom(&link(10), 1000), 8455);
-        assert_eq!(headroom(&link(100), 1000), 8455, "the rate counts as 10 Gb/s");
+        assert_eq!(headroom::<Ns3>(&link(10), &physics), 8455);
+        assert_eq!(headroom::<Ns3>(&link(100), &physics), 8455, "the rate counts as 10 Gb/s");
+        assert_eq!(headroom::<Clean>(&link(10), &physics), 8456);
+        assert_eq!(headroom::<Clean>(&link(100), &physics), 8456 + 22_500);
     }
 }

@@ -2,20 +2,22 @@
 //!
 //! Receiver: every packet in order is ACKed; a packet beyond the expected one is NACKed, at most once per expected byte and
 //! 500 µs; an old one is dropped in silence. Sender: a NACK means go-back-N. There is no retransmission timer, so a lost
-//! tail leaves a flow unfinished for ever, as in the ns-3 program.
+//! tail leaves a flow unfinished for ever, as in the ns-3 program. Clean: an old packet is ACKed again (its ACK may have
+//! been lost), a receiver never forgets, and [`crate::recovery`] has the timer.
 
 use crate::congestion::{Control, Feedback, Timer};
-use crate::flow::Stage;
+use crate::fidelity::Fidelity;
+use crate::flow::{NackMemory, Stage};
 use crate::network::{PacketNetwork, event};
 use crate::packet::{ECHO, Kind, MARKED};
-use crate::probe::{Acknowledgement, Probe};
+use crate::probe::{Acknowledgement, Probe, View};
 use crate::queue::EventQueue;
-use mixlab_contract::{ChannelId, EventKind, FlowIndex};
+use mixlab_contract::{EventKind, FlowIndex};
 
 /// No second NACK for the same byte within this time, ns.
 const NACK_INTERVAL_NS: u64 = 500_000;
 
-impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
+impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A data packet arrives at its destination.
     #[inline]
     pub(crate) fn receive_data(&mut self, channel: u32, packet: u32) -> Option<(u32, EventKind)> {
@@ -24,22 +26,30 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let r = &mut self.receivers[flow as usize];
         let sequence = p.sequence;
         let reply = if sequence == r.expected {
-            r.expected += u32::from(p.size) - self.physics.header;
+            r.expected += u64::from(u32::from(p.size) - self.physics.header);
             Some(Kind::Ack)
-        } else if sequence > r.expected && (self.now >= r.nack_timer || r.last_nack != r.expected) {
-            r.nack_timer = self.now + NACK_INTERVAL_NS;
-            r.last_nack = r.expected;
-            Some(Kind::Nack)
+        } else if sequence > r.expected {
+            let memory = &mut self.nacks[flow as usize];
+            (self.now >= memory.timer || memory.byte != r.expected).then(|| {
+                *memory = NackMemory { timer: self.now + NACK_INTERVAL_NS * F::TICKS_PER_NS, byte: r.expected };
+                Kind::Nack
+            })
         } else {
-            None
+            F::CLEAN.then_some(Kind::Ack)
         };
         let delivered = r.expected == r.size && !r.delivered;
         r.delivered |= delivered;
+        if delivered {
+            let view = View { ports: &self.ports, receivers: &self.receivers };
+            self.probe.delivered(F::time(self.now), FlowIndex(flow), &view);
+        }
         if let Some(kind) = reply {
+            let (expected, ack_route) =
+                (self.receivers[flow as usize].expected, self.receivers[flow as usize].ack_route);
             // The data packet becomes its own acknowledgement: stamp and telemetry go back with it.
             p.kind = kind;
-            p.sequence = r.expected;
-            p.hop = r.ack_route;
+            p.sequence = expected;
+            p.hop = ack_route;
             p.size = self.physics.ack_size as u16;
             p.flags = if p.flags & MARKED != 0 { ECHO } else { 0 };
             let host = self.ingress[channel as usize].head;
@@ -60,11 +70,20 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             self.slab.remove(packet);
             return None;
         }
+        if F::CLEAN && p.sequence > s.unacknowledged {
+            // A late NACK may have sent `next` back behind what arrived all the same; ns-3 then sees a full window.
+            s.next = s.next.max(p.sequence);
+            self.recovery[p.flow as usize].progress(self.now);
+        }
         s.unacknowledged = s.unacknowledged.max(p.sequence);
         if s.finished() {
             s.state = Stage::Done;
             let acknowledge = s.acknowledge;
-            self.receivers[p.flow as usize].forget();
+            if !F::CLEAN {
+                // ns-3 forgets the receiver here: a late duplicate meets a fresh one.
+                self.receivers[p.flow as usize].expected = 0;
+                self.nacks[p.flow as usize] = NackMemory::default();
+            }
             if let Control::Dcqcn(c) = &mut self.control {
                 c.cancel(p.flow as usize);
             }
@@ -98,15 +117,16 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         self.slab.remove(packet);
         let s = &self.senders[p.flow as usize];
         self.probe.acknowledged(&Acknowledgement {
-            time: self.now,
+            time: F::time(self.now),
+            rtt: F::time(self.now).since(F::time(p.stamp)),
             flow: FlowIndex(p.flow),
             sequence: p.sequence,
             nack: p.kind == Kind::Nack,
             echo: feedback.echo,
             rate: s.rate,
             window: s.window,
-            unacknowledged: s.unacknowledged.into(),
-            next: s.next.into(),
+            unacknowledged: s.unacknowledged,
+            next: s.next,
         });
         self.kick_host(host);
     }
@@ -137,7 +157,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
                     let (alpha, decrease) = (c.alpha_interval, c.decrease_interval);
                     self.schedule(self.now + alpha, event::ALPHA, flow, generation);
                     // One nanosecond later than α's, so that α is up to date.
-                    self.schedule(self.now + decrease + 1, event::DECREASE, flow, generation);
+                    self.schedule(self.now + decrease + F::TICKS_PER_NS, event::DECREASE, flow, generation);
                 }
             }
         }
@@ -169,8 +189,12 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
                 }
             }
             Timer::Increase => {
-                let link = ChannelId(self.hosts[host as usize].port);
-                let rate = c.increase(index, rate, self.devices[link.index()].rate);
+                // ns-3 bounds the target by the link, so that a rate may pass the sender's highest.
+                let bound = match F::CLEAN {
+                    true => self.hosts[host as usize].max_rate,
+                    false => self.devices[self.hosts[host as usize].port as usize].rate,
+                };
+                let rate = c.increase(index, rate, bound);
                 let at = self.now + c.increase_interval;
                 self.schedule(at, event::INCREASE, flow, generation);
                 self.set_rate(flow, rate);

@@ -4,16 +4,16 @@
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct Sender {
-    /// Earliest time of the next packet under pacing, ns (signed, since a rate change moves it by a difference).
+    /// Earliest time of the next packet under pacing, ticks (signed, since a rate change moves it by a difference).
     pub next_available: i64,
     /// Bytes that may be in flight; the maximum if unlimited.
     pub window: u64,
     /// Current rate, bit/s.
     pub rate: u64,
     /// Next byte to send; falls back to `unacknowledged` when a NACK arrives.
-    pub next: u32,
-    pub unacknowledged: u32,
-    pub size: u32,
+    pub next: u64,
+    pub unacknowledged: u64,
+    pub size: u64,
     /// Host, and first entry of the data route.
     pub host: u32,
     pub data_route: u32,
@@ -61,7 +61,7 @@ impl Sender {
     /// counts as a full window.
     #[inline]
     pub fn window_bound(&self) -> bool {
-        u64::from(self.next.wrapping_sub(self.unacknowledged)) >= self.window
+        self.next.wrapping_sub(self.unacknowledged) >= self.window
     }
 
     #[inline]
@@ -74,22 +74,20 @@ impl Sender {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(32))]
 pub(crate) struct Receiver {
-    /// No second NACK for the same byte before this time, ns.
-    pub nack_timer: u64,
     /// Next byte wanted.
-    pub expected: u32,
-    /// Byte of the last NACK.
-    pub last_nack: u32,
+    pub expected: u64,
     /// Bytes of the flow, and first entry of the route of its ACKs.
-    pub size: u32,
+    pub size: u64,
     pub ack_route: u32,
     /// Whether the flow was delivered.
     pub delivered: bool,
 }
 
-impl Receiver {
-    /// Forgets what has arrived, as ns-3 does when the sender completes: a late duplicate meets a fresh receiver.
-    pub fn forget(&mut self) {
-        (self.nack_timer, self.expected, self.last_nack) = (0, 0, 0);
-    }
+/// What a receiver remembers of its NACKs; apart, since it is touched only where packets are lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NackMemory {
+    /// No second NACK for the same byte before this time, ticks.
+    pub timer: u64,
+    /// Byte of the last NACK.
+    pub byte: u64,
 }

@@ -5,14 +5,16 @@
 //! the earliest pacing time of all queue pairs with bytes left, *including* paused and window-bound ones; if that time has
 //! passed already, none is armed, and a paced queue pair stays silent until the next kick from elsewhere. This last rule and
 //! the position kept across removals look unintended, but are part of the ns-3 program's behaviour and of its results.
+//! Clean: the wake-up is for the earliest queue pair that only pacing holds back, and the position moves with the entries.
 
+use crate::fidelity::Fidelity;
 use crate::network::{PacketNetwork, event};
 use crate::packet::{Kind, NONE, Packet};
-use crate::port::{NEVER, transmission};
+use crate::port::NEVER;
 use crate::probe::Probe;
 use crate::queue::EventQueue;
 
-impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
+impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A host's interface looks for something to send.
     #[inline]
     pub(crate) fn kick_host(&mut self, host: u32) {
@@ -64,7 +66,9 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         if first_finished == usize::MAX {
             return chosen;
         }
+        let served = h.last_served as usize;
         let mut kept = first_finished;
+        let mut gone_up_to_served = usize::from(first_finished <= served);
         for place in first_finished + 1..count {
             let flow = h.list[place];
             if !self.senders[flow as usize].finished() {
@@ -73,7 +77,12 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
                 }
                 h.list[kept] = flow;
                 kept += 1;
+            } else {
+                gone_up_to_served += usize::from(place <= served);
             }
+        }
+        if F::CLEAN && chosen.is_none() && kept > 0 {
+            h.last_served = ((served + kept - gone_up_to_served) % kept) as u32;
         }
         h.list.truncate(kept);
         chosen
@@ -83,7 +92,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     #[inline]
     fn send_data(&mut self, channel: u32, flow: u32) {
         let s = &mut self.senders[flow as usize];
-        let payload = (s.size - s.next).min(self.physics.payload);
+        let payload = (s.size - s.next).min(self.physics.payload.into()) as u32;
         let size = payload + self.physics.header;
         let packet = Packet {
             stamp: self.now,
@@ -91,27 +100,40 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             flow,
             sequence: s.next,
             hop: s.data_route,
-            entered: channel,
             size: size as u16,
             kind: Kind::Data,
             flags: 0,
         };
-        s.next += payload;
+        s.next += u64::from(payload);
         s.last_size = size;
         let pace = if self.physics.rate_bound { s.rate } else { self.hosts[s.host as usize].max_rate };
         let device = &self.devices[channel as usize];
         let time = if pace == device.rate && size == self.physics.data_size {
             self.ports[channel as usize].tx_data.into()
         } else {
-            transmission(size, pace)
+            F::transmission(size, pace)
         };
         s.next_available = (self.now + time) as i64;
         let packet = self.slab.add(packet);
+        if F::CLEAN {
+            self.watch_for_loss(flow);
+        }
         self.transmit(channel, packet, true);
     }
 
     fn arm_wake(&mut self, host: u32) {
         let h = &self.hosts[host as usize];
+        if F::CLEAN {
+            // Only flows that pacing alone holds back; the others are kicked by an ACK or a resume frame.
+            let paced = h.list.iter().map(|f| &self.senders[*f as usize]);
+            let paced = paced.filter(|s| s.has_bytes_left() && !s.window_bound() && s.next_available > self.now as i64);
+            let Some(at) = paced.map(|s| s.next_available as u64).min() else { return };
+            if at < h.wake_at {
+                self.set_wake(host, at);
+            }
+            debug_assert!(self.hosts[host as usize].wake_at <= at, "whoever only waits for its pace is woken in time");
+            return;
+        }
         if h.wake_at != NEVER {
             return;
         }
@@ -142,7 +164,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     /// HPCC's rate change: moves the pacing time of the flow, and the interface's wake-up if that is now too late.
     pub(crate) fn change_rate(&mut self, flow: u32, rate: u64) {
         let s = &mut self.senders[flow as usize];
-        let (new, old) = (transmission(s.last_size, rate), transmission(s.last_size, s.rate));
+        let (new, old) = (F::transmission(s.last_size, rate), F::transmission(s.last_size, s.rate));
         s.next_available += new as i64 - old as i64;
         let (at, host) = (s.next_available, s.host);
         let wake_at = self.hosts[host as usize].wake_at;
@@ -158,7 +180,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let s = &mut self.senders[flow as usize];
         if s.rate != rate {
             s.rate = rate;
-            s.window = self.physics.window_at(rate, self.hosts[s.host as usize].max_rate);
+            s.window = self.physics.window_at::<F>(rate, self.hosts[s.host as usize].max_rate);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The simulated network: its state, how flows enter it, and the event loop.
 //!
-//! Time is integer nanoseconds. Events run in the order (time, insertion number), as in ns-3, and every handler inserts its
+//! Time is integer ticks: nanoseconds, or picoseconds in clean fidelity. Events run in the order (time, insertion number), as in ns-3, and every handler inserts its
 //! events in the order ns-3 does, because equal times are frequent and a swapped pair decorrelates a congested run.
 //! The handlers are in [`crate::host`] (senders, receivers, the NIC) and [`crate::switch`] (ports, shared buffer, marking).
 //!
@@ -8,16 +8,17 @@
 //! nothing to send; then only its insertion number is reserved, and the event is inserted under that number if something
 //! comes while the port is still busy (see [`PacketNetwork::transmitting`]). The slow twin executes every `done`.
 
-use crate::build;
 use crate::congestion::{Control, Timer};
-use crate::flow::{Receiver, Sender, Stage};
+use crate::fidelity::{Clean, Fidelity, Ns3};
+use crate::flow::{NackMemory, Receiver, Sender, Stage};
 use crate::packet::{ECHO, Kind, MARKED, Slab};
 use crate::physics::Physics;
-use crate::port::{Device, Host, Ingress, Port, Switch, transmission};
-use crate::probe::{Probe, Transmission, Unobserved};
-use crate::queue::{EventQueue, Scheduled, Wheel};
+use crate::port::{Device, Host, Ingress, Port, Switch};
+use crate::probe::{Probe, Transmission, Unobserved, View};
+use crate::queue::{EventQueue, FineWheel, Scheduled, Wheel};
 use crate::random::Streams;
-use mixlab_contract::units::PS_PER_NS;
+use crate::recovery::Recovery;
+use crate::{build, recovery};
 use mixlab_contract::{ChannelId, Counters, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimTime};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -44,18 +45,20 @@ pub(crate) mod event {
     pub const ALPHA: u32 = 10;
     pub const DECREASE: u32 = 11;
     pub const INCREASE: u32 = 12;
+    /// A sender's retransmission timer (clean fidelity only).
+    pub const TIMEOUT: u32 = 13;
     /// Bits of an event's kind.
     pub const KIND_BITS: u32 = 4;
 }
 
 /// A packet-level simulation of one network, to which flows are added while it runs.
 ///
-/// `Q` orders the events and `P` looks on; the defaults are the fast queue and nobody.
-pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved> {
+/// `Q` orders the events, `P` looks on, `F` says what is simulated; the defaults are the fast queue, nobody, and ns-3.
+pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved, F: Fidelity = Ns3> {
     pub(crate) physics: Physics,
     pub(crate) queue: Q,
     pub(crate) probe: P,
-    /// Time of the event being executed, ns, and its insertion number.
+    /// Time of the event being executed, ticks, and its insertion number.
     pub(crate) now: u64,
     pub(crate) number: u64,
     /// The clock the driver sees: `now`, or where it asked to stop.
@@ -66,15 +69,20 @@ pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved> {
     pub(crate) ingress: Vec<Ingress>,
     pub(crate) switches: Vec<Switch>,
     pub(crate) hosts: Vec<Host>,
-    pub(crate) slab: Slab,
+    pub(crate) slab: Slab<F::Record>,
     /// By flow.
     pub(crate) senders: Vec<Sender>,
     pub(crate) receivers: Vec<Receiver>,
+    pub(crate) nacks: Vec<NackMemory>,
+    /// Retransmission timers; empty unless fidelity is clean.
+    pub(crate) recovery: Vec<Recovery>,
+    /// Timeout of those, ticks.
+    pub(crate) timeout: u64,
     /// Channels of all paths one after another; packets hold an index into it.
     pub(crate) routes: Vec<u32>,
-    pub(crate) control: Control,
+    pub(crate) control: Control<F>,
     pub(crate) streams: Streams,
-    /// Announced flows that start later: (start in ns, announcement, flow).
+    /// Announced flows that start later: (start in ticks, announcement, flow).
     schedule: BinaryHeap<Reverse<(u64, u64, u32)>>,
     announced: u64,
     /// Time of the valid reader event.
@@ -85,6 +93,9 @@ pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved> {
     pub(crate) counters: Counters,
 }
 
+/// The network of clean fidelity; made by [`PacketNetwork::observed`].
+pub type CleanNetwork<P = Unobserved> = PacketNetwork<FineWheel, P, Clean>;
+
 impl PacketNetwork {
     /// An empty network with the scenario's topology and transport. Cost: O(nodes + links).
     pub fn new(scenario: &Scenario) -> Self {
@@ -92,11 +103,11 @@ impl PacketNetwork {
     }
 }
 
-impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
-    /// The same with an onlooker and any event queue.
+impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
+    /// The same with an onlooker, any event queue and either fidelity.
     pub fn observed(scenario: &Scenario, probe: P) -> Self {
-        let physics = Physics::of(scenario);
-        let parts = build::build(scenario, &physics);
+        let physics = Physics::of::<F>(scenario);
+        let parts = build::build::<F>(scenario, &physics);
         let nodes = scenario.topology().node_count() as u64;
         Self {
             queue: Q::default(),
@@ -112,8 +123,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             slab: Slab::new(physics.hpcc),
             senders: Vec::new(),
             receivers: Vec::new(),
+            nacks: Vec::new(),
+            recovery: Vec::new(),
+            timeout: recovery::timeout::<F>(scenario),
             routes: Vec::new(),
-            control: Control::new(scenario.transport(), physics.base_rtt),
+            control: Control::new(scenario.transport(), &physics),
             // ns-3.39 has used 9 streams per node and 2 more when the first flow starts.
             streams: Streams::new(9 * nodes + 2, scenario.transport().rng_run),
             schedule: BinaryHeap::new(),
@@ -134,6 +148,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     /// The onlooker.
     pub fn probe(&self) -> &P {
         &self.probe
+    }
+
+    /// Takes the onlooker out at the end of a run.
+    pub fn into_probe(self) -> P {
+        self.probe
     }
 
     /// Packets now in the network: queued or on a wire (for tests of conservation; O(packets)).
@@ -181,7 +200,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let size = u32::from(p.size);
         self.counters.packets += u64::from(matches!(p.kind, Kind::Data | Kind::Ack | Kind::Nack));
         self.probe.transmit(&Transmission {
-            time: self.now,
+            time: F::time(self.now),
             channel: ChannelId(channel),
             kind: p.kind,
             flow: FlowIndex(p.flow),
@@ -196,7 +215,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         } else if size == self.physics.ack_size {
             port.tx_ack.into()
         } else {
-            transmission(size, self.devices[channel as usize].rate)
+            F::transmission(size, self.devices[channel as usize].rate)
         };
         if self.physics.hpcc {
             self.devices[channel as usize].sent += u64::from(size);
@@ -249,6 +268,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
             event::START => self.start(id),
             event::ALPHA => self.timer(id, Timer::Alpha, operand),
             event::DECREASE => self.timer(id, Timer::Decrease, operand),
+            event::TIMEOUT => self.check_for_loss(id),
             _ => self.timer(id, Timer::Increase, operand),
         }
         None
@@ -285,11 +305,13 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let host = sender.host;
         self.hosts[host as usize].list.push(flow);
         self.control.start(flow, sender.rate);
+        let view = View { ports: &self.ports, receivers: &self.receivers };
+        self.probe.released(F::time(self.now), FlowIndex(flow), &view);
         self.kick_host(host);
     }
 }
 
-impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
+impl<Q: EventQueue, P: Probe, F: Fidelity> Network for PacketNetwork<Q, P, F> {
     fn now(&self) -> SimTime {
         self.clock
     }
@@ -300,6 +322,10 @@ impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
         if index >= self.senders.len() {
             self.senders.resize(index + 1, Sender::UNKNOWN);
             self.receivers.resize(index + 1, Receiver::default());
+            self.nacks.resize(index + 1, NackMemory::default());
+            if F::CLEAN {
+                self.recovery.resize(index + 1, Recovery::default());
+            }
         }
         assert_eq!(self.senders[index].state, Stage::Unknown, "flow {:?} was started before", f.flow);
         let host = self.host_of_node[f.src.0 as usize];
@@ -309,8 +335,8 @@ impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
         let ack_route = self.routes.len() as u32;
         self.routes.extend(f.ack_path.iter().map(|c| c.0));
         self.senders[index] = Sender {
-            size: f.size.0 as u32,
-            window: self.physics.window_at(rate, rate),
+            size: f.size.0,
+            window: self.physics.window_at::<F>(rate, rate),
             rate,
             host,
             data_route,
@@ -318,8 +344,8 @@ impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
             acknowledge: f.acknowledge,
             ..Sender::UNKNOWN
         };
-        self.receivers[index] = Receiver { size: f.size.0 as u32, ack_route, ..Receiver::default() };
-        let start = f.start.ps().div_ceil(PS_PER_NS);
+        self.receivers[index] = Receiver { size: f.size.0, ack_route, ..Receiver::default() };
+        let start = f.start.ps().div_ceil(F::PS_PER_TICK);
         if f.start == self.clock {
             self.schedule(start, event::INITIALISE, f.flow.0, 0);
         } else {
@@ -333,13 +359,17 @@ impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
         if let Some(packet) = self.suspended.take() {
             self.finish_ack(packet);
         }
-        while let Some(e) = self.queue.pop(until.ns_floor()) {
+        while let Some(e) = self.queue.pop(until.ps() / F::PS_PER_TICK) {
             debug_assert!((e.time, e.number) > (self.now, self.number) || e.number > self.number, "events in order");
             self.now = e.time;
             self.number = e.number;
             self.counters.events += 1;
+            if P::WATCHES_CLOCK {
+                let view = View { ports: &self.ports, receivers: &self.receivers };
+                self.probe.before(F::time(e.time), &view);
+            }
             if let Some((flow, kind)) = self.execute(e.what, e.operand) {
-                self.clock = SimTime::from_ns(self.now);
+                self.clock = F::time(self.now);
                 return Some(Event { time: self.clock, flow: FlowIndex(flow), kind });
             }
         }
@@ -348,7 +378,7 @@ impl<Q: EventQueue, P: Probe> Network for PacketNetwork<Q, P> {
     }
 }
 
-impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
+impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// Interrupts the handling of an ACK so that the driver can react to the completion; resumed by the next call.
     pub(crate) fn suspend(&mut self, packet: u32) {
         self.suspended = Some(packet);

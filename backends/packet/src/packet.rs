@@ -3,6 +3,8 @@
 //! A data packet turns into its own ACK at the receiver (the sender of an ACK needs all of its fields anyway), so a slot is
 //! taken when a sender transmits and given back when the ACK is handled, the packet is dropped or the PFC frame arrives.
 
+use crate::telemetry::{HopRecord, Telemetry};
+
 /// No packet.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -24,17 +26,15 @@ pub enum Kind {
 /// A packet. 32 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packet {
-    /// Time the data left its queue pair, ns.
+    /// Time the data left its queue pair, ticks.
     pub stamp: u64,
+    /// First payload byte, or the number acknowledged.
+    pub sequence: u64,
     /// Next packet in the same queue, or next free slot; on the wire to a switch, the channel it takes from there.
     pub next: u32,
     pub flow: u32,
-    /// First payload byte, or the number acknowledged.
-    pub sequence: u32,
-    /// Index into the routes of the channel it is on, or waits for.
+    /// Index into the routes of the channel it is on, or waits for; the one before it is the channel it came over.
     pub hop: u32,
-    /// Channel over which it entered the switch it is in.
-    pub entered: u32,
     /// Bytes on the wire.
     pub size: u16,
     pub kind: Kind,
@@ -46,55 +46,17 @@ pub(crate) const MARKED: u8 = 1;
 /// The data packet acknowledged was marked.
 pub(crate) const ECHO: u8 = 2;
 
-/// In-band telemetry of HPCC: what each switch port wrote, and how many did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Telemetry {
-    pub hops: [HopRecord; 5],
-    pub count: u16,
-}
-
-/// One switch port's record, 64 bits as on the wire: rate code (3), time (24), bytes sent (20), queue length (17).
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HopRecord(u64);
-
-impl HopRecord {
-    /// A record of the line rate's code, the time in ns, and counters in their units; each wraps at its field's width.
-    #[inline]
-    pub fn new(rate_code: u32, time: u64, sent: u64, queue: u64) -> Self {
-        Self(u64::from(rate_code) << 61 | (time & 0xff_ffff) << 37 | (sent & 0xf_ffff) << 17 | queue & 0x1_ffff)
-    }
-
-    pub fn rate_code(self) -> usize {
-        (self.0 >> 61) as usize
-    }
-
-    /// Nanoseconds since `earlier`, modulo 2^24.
-    pub fn time_since(self, earlier: Self) -> u64 {
-        (self.0 >> 37).wrapping_sub(earlier.0 >> 37) & 0xff_ffff
-    }
-
-    /// Units sent since `earlier`, modulo 2^20.
-    pub fn sent_since(self, earlier: Self) -> u64 {
-        (self.0 >> 17).wrapping_sub(earlier.0 >> 17) & 0xf_ffff
-    }
-
-    /// Queue length in its unit.
-    pub fn queue(self) -> u64 {
-        self.0 & 0x1_ffff
-    }
-}
-
 /// All packets in flight.
 #[derive(Default)]
-pub(crate) struct Slab {
+pub(crate) struct Slab<R> {
     pub packets: Vec<Packet>,
     /// Telemetry of each packet; empty unless HPCC is used.
-    pub telemetry: Vec<Telemetry>,
+    pub telemetry: Vec<Telemetry<R>>,
     free: Option<u32>,
     with_telemetry: bool,
 }
 
-impl Slab {
+impl<R: HopRecord> Slab<R> {
     pub fn new(with_telemetry: bool) -> Self {
         Self { with_telemetry, ..Self::default() }
     }

@@ -1,5 +1,6 @@
-//! The scenario's transport in the units of the engine: bytes, bit/s and whole nanoseconds.
+//! The scenario's transport in the units of the engine: bytes, bit/s and ticks of the engine's clock.
 
+use crate::fidelity::Fidelity;
 use mixlab_contract::{CongestionControl, Scenario};
 
 /// Bytes of a PFC frame on the wire.
@@ -24,11 +25,14 @@ pub(crate) struct Physics {
     pub ecn: bool,
     /// Whether packets carry telemetry.
     pub hpcc: bool,
+    /// Ticks.
     pub base_rtt: u64,
+    /// Which run of the marking random streams.
+    pub rng_run: u64,
 }
 
 impl Physics {
-    pub fn of(scenario: &Scenario) -> Self {
+    pub fn of<F: Fidelity>(scenario: &Scenario) -> Self {
         let t = scenario.transport();
         let (payload, header) = (t.payload.0 as u32, t.data_header().0 as u32);
         Self {
@@ -45,15 +49,20 @@ impl Physics {
             pfc: t.pfc,
             ecn: t.ecn,
             hpcc: matches!(t.congestion_control, CongestionControl::Hpcc { .. }),
-            base_rtt: scenario.base_rtt().ns_floor(),
+            base_rtt: F::ticks(scenario.base_rtt()),
+            rng_run: t.rng_run,
         }
     }
 
-    /// Window of a sender at `rate`, whose highest rate is `max_rate`.
+    /// Window of a sender at `rate`, whose highest rate is `max_rate`. The product wraps at 64 bits in ns-3.
     #[inline]
-    pub fn window_at(&self, rate: u64, max_rate: u64) -> u64 {
+    pub fn window_at<F: Fidelity>(&self, rate: u64, max_rate: u64) -> u64 {
         match self.window {
             None => u64::MAX,
+            Some(window) if self.variable_window && F::CLEAN => {
+                let scaled = u128::from(window) * u128::from(rate) / u128::from(max_rate);
+                (scaled as u64).max(1)
+            }
             Some(window) if self.variable_window => (window.wrapping_mul(rate) / max_rate).max(1),
             Some(window) => window,
         }

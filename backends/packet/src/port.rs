@@ -19,7 +19,7 @@ pub(crate) struct Port {
     pub queued: u32,
     /// Nothing is marked while at most this many bytes are left in queue 3.
     pub k_min: u32,
-    /// Transmission times of the usual sizes and propagation delay, ns.
+    /// Transmission times of the usual sizes and propagation delay, ticks.
     pub tx_data: u32,
     pub tx_ack: u32,
     pub delay: u32,
@@ -41,6 +41,8 @@ pub(crate) struct Device {
     /// Bytes sent so far, kept for HPCC only.
     pub sent: u64,
     pub rate_code: u32,
+    /// Marking decisions drawn so far, kept for clean fidelity only.
+    pub draws: u64,
 }
 
 /// Counters of the packets of queue 3 that came over one channel and are still in the switch at its head.
@@ -98,10 +100,4 @@ impl Port {
     pub fn has_work(&self) -> bool {
         !self.high.is_empty() || (!self.low.is_empty() && !self.paused)
     }
-}
-
-/// ⌊bytes · 8·10⁹ / rate⌋ ns.
-#[inline]
-pub(crate) fn transmission(size: u32, rate: u64) -> u64 {
-    u64::from(size) * 8_000_000_000 / rate
 }

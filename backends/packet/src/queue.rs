@@ -1,17 +1,19 @@
 //! Event queues: events leave in the order (time, insertion number), the order of ns-3's scheduler.
 //!
-//! [`Wheel`] is the fast one: one slot per nanosecond for the next [`SLOTS`] ns, each a list by insertion number, and a heap
-//! for what lies beyond. [`PlainHeap`] is its slow, obvious twin. Both also take an event with an insertion number that was
-//! reserved earlier, so that an engine may decide late that an event is needed after all.
+//! [`TimingWheel`] is the fast one: one slot per 2^SHIFT ticks for the next [`SLOTS`] slots, each an ordered list, and a heap
+//! for what lies beyond. [`Wheel`] has one tick per slot, [`FineWheel`] 1,024, for a clock of picoseconds. [`PlainHeap`] is
+//! the slow, obvious twin. All take an event with an insertion number that was reserved earlier, so that an engine may
+//! decide late that an event is needed after all.
 //!
-//! CORRECTNESS of the wheel: an event for time T goes to the far heap while the wheel's base is ≤ T − SLOTS, and straight to
-//! its slot afterwards. The base never moves without first moving every far event that came within reach, in heap order;
-//! so whatever is in a slot from the heap precedes, in list and in number, whatever is put there directly.
+//! CORRECTNESS of the wheel with one tick per slot: an event for time T goes to the far heap while the wheel's base is
+//! ≤ T − SLOTS, and straight to its slot afterwards. The base never moves without first moving every far event that came
+//! within reach, in heap order; so whatever is in a slot from the heap precedes, in list and in number, whatever is put
+//! there directly, and a push need not look. With several ticks per slot every insertion looks for its place.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Nanoseconds the wheel covers: more than a full packet's transmission plus propagation on usual links.
+/// Slots of a wheel: at about 1 ns each, more than a full packet's transmission plus propagation on usual links.
 pub const SLOTS: u64 = 8192;
 
 const MASK: u64 = SLOTS - 1;
@@ -21,7 +23,7 @@ const NONE: u32 = u32::MAX;
 /// An event as it comes out of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scheduled {
-    /// When, in nanoseconds.
+    /// When, in ticks of the engine's clock.
     pub time: u64,
     /// Insertion number.
     pub number: u64,
@@ -82,6 +84,12 @@ impl EventQueue for PlainHeap {
     }
 }
 
+/// A timing wheel with one slot per nanosecond of a clock that counts nanoseconds.
+pub type Wheel = TimingWheel<0>;
+
+/// A timing wheel with one slot per 1,024 ticks of a clock that counts picoseconds.
+pub type FineWheel = TimingWheel<10>;
+
 /// A list node: an event and the next older one of its slot, or the next free node.
 #[derive(Clone, Copy)]
 struct Node {
@@ -89,36 +97,38 @@ struct Node {
     what: u32,
     operand: u32,
     next: u32,
+    /// Ticks of its time beyond the beginning of the slot.
+    fraction: u32,
 }
 
-/// A timing wheel with one slot per nanosecond.
+/// A timing wheel with one slot per 2^SHIFT ticks.
 ///
-/// A slot lists its events from the youngest to the oldest, so that a push touches no other event; when its time comes, the
-/// list is turned over into `current`.
-pub struct Wheel {
-    /// Time of the events being taken; no event is earlier.
+/// A slot lists its events from the last to the first, so that a push touches no other event (or few, if slots have several
+/// ticks); when its time comes, the list is turned over into `current`.
+pub struct TimingWheel<const SHIFT: u32> {
+    /// Slot of the events being taken, counted from time 0; no event is in an earlier one.
     base: u64,
     numbers: u64,
-    /// Events of `base` from the youngest to the oldest. All are older than those in the slot of `base`.
+    /// Events of slot `base` from the last to the first. All precede those in the list of slot `base`.
     current: Vec<Scheduled>,
-    /// Youngest event of each slot, or none.
-    youngest: Box<[u32; SLOTS as usize]>,
+    /// Last event of each slot, or none.
+    last: Box<[u32; SLOTS as usize]>,
     /// One bit per slot that is not empty.
     occupied: Box<[u64; WORDS]>,
     nodes: Vec<Node>,
     free: u32,
     far: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
-    /// Time of the first far event, or the maximum.
+    /// Slot of the first far event, or the maximum.
     first_far: u64,
 }
 
-impl Default for Wheel {
+impl<const SHIFT: u32> Default for TimingWheel<SHIFT> {
     fn default() -> Self {
         Self {
             base: 0,
             numbers: 0,
             current: Vec::new(),
-            youngest: Box::new([NONE; SLOTS as usize]),
+            last: Box::new([NONE; SLOTS as usize]),
             occupied: Box::new([0; WORDS]),
             nodes: Vec::new(),
             free: NONE,
@@ -128,7 +138,7 @@ impl Default for Wheel {
     }
 }
 
-impl EventQueue for Wheel {
+impl<const SHIFT: u32> EventQueue for TimingWheel<SHIFT> {
     const ELIDE: bool = true;
 
     #[inline]
@@ -139,59 +149,65 @@ impl EventQueue for Wheel {
 
     #[inline]
     fn insert(&mut self, e: Scheduled) {
-        if e.time - self.base >= SLOTS {
+        let slot = e.time >> SHIFT;
+        if slot - self.base >= SLOTS {
             return self.push_far(e);
         }
-        if e.time == self.base && self.current.first().is_some_and(|youngest| e.number < youngest.number) {
-            let place = self.current.partition_point(|other| other.number > e.number);
+        let is_later = |other: &Scheduled| (other.time, other.number) > (e.time, e.number);
+        if slot == self.base && self.current.first().is_some_and(is_later) {
+            let place = self.current.partition_point(is_later);
             return self.current.insert(place, e);
         }
-        let youngest = self.youngest[(e.time & MASK) as usize];
-        if youngest == NONE || self.nodes[youngest as usize].number < e.number {
-            return self.prepend(e);
-        }
-        // Some events of the slot are younger than the reserved number: pass them. Slots are short.
-        let mut younger = youngest;
-        loop {
-            let next = self.nodes[younger as usize].next;
-            if next == NONE || self.nodes[next as usize].number < e.number {
-                let new = self.node(e, next);
-                self.nodes[younger as usize].next = new;
-                return;
-            }
-            younger = next;
-        }
+        self.insert_in_list(e);
     }
 
     #[inline]
     fn push(&mut self, time: u64, what: u32, operand: u32) {
         let number = self.reserve();
         let e = Scheduled { time, number, what, operand };
-        if time - self.base < SLOTS { self.prepend(e) } else { self.push_far(e) }
+        if SHIFT > 0 {
+            self.insert(e);
+        } else if time - self.base < SLOTS {
+            self.prepend(e);
+        } else {
+            self.push_far(e);
+        }
     }
 
     #[inline]
     fn pop(&mut self, until: u64) -> Option<Scheduled> {
-        if self.base <= until
-            && let Some(e) = self.current.pop()
-        {
-            return Some(e);
+        if let Some(e) = self.current.last() {
+            if e.time > until {
+                return None;
+            }
+            return self.current.pop();
         }
-        let next = self.next_time()?;
-        if next > until {
+        let next = self.next_slot()?;
+        if next > until >> SHIFT {
             return None;
         }
         if next != self.base {
             self.advance(next);
         }
-        Some(self.turn_over((next & MASK) as usize))
+        let first = self.turn_over((next & MASK) as usize);
+        if SHIFT > 0 && first.time > until {
+            self.current.push(first);
+            return None;
+        }
+        Some(first)
     }
 }
 
-impl Wheel {
+impl<const SHIFT: u32> TimingWheel<SHIFT> {
+    #[inline]
+    fn fraction(time: u64) -> u32 {
+        (time & ((1 << SHIFT) - 1)) as u32
+    }
+
     #[inline]
     fn node(&mut self, e: Scheduled, next: u32) -> u32 {
-        let node = Node { number: e.number, what: e.what, operand: e.operand, next };
+        let fraction = Self::fraction(e.time);
+        let node = Node { number: e.number, what: e.what, operand: e.operand, next, fraction };
         if self.free == NONE {
             self.nodes.push(node);
             (self.nodes.len() - 1) as u32
@@ -205,28 +221,55 @@ impl Wheel {
 
     #[inline]
     fn prepend(&mut self, e: Scheduled) {
-        let slot = (e.time & MASK) as usize;
-        self.youngest[slot] = self.node(e, self.youngest[slot]);
+        let slot = ((e.time >> SHIFT) & MASK) as usize;
+        self.last[slot] = self.node(e, self.last[slot]);
         self.occupied[slot / 64] |= 1 << (slot % 64);
     }
 
+    /// Puts an event in its place in the list of its slot. Lists are short.
+    #[inline]
+    fn insert_in_list(&mut self, e: Scheduled) {
+        let key = (Self::fraction(e.time), e.number);
+        let last = self.last[((e.time >> SHIFT) & MASK) as usize];
+        if last == NONE || self.key(last) < key {
+            return self.prepend(e);
+        }
+        let mut later = last;
+        loop {
+            let next = self.nodes[later as usize].next;
+            if next == NONE || self.key(next) < key {
+                let new = self.node(e, next);
+                self.nodes[later as usize].next = new;
+                return;
+            }
+            later = next;
+        }
+    }
+
+    #[inline]
+    fn key(&self, node: u32) -> (u32, u64) {
+        let node = &self.nodes[node as usize];
+        (node.fraction, node.number)
+    }
+
     fn push_far(&mut self, e: Scheduled) {
-        self.first_far = self.first_far.min(e.time);
+        self.first_far = self.first_far.min(e.time >> SHIFT);
         self.far.push(Reverse((e.time, e.number, e.what, e.operand)));
     }
 
-    /// Empties the slot of `base`, which is not empty: returns its oldest event and keeps the others in `current`.
+    /// Empties the list of slot `base`, which is not empty: returns its first event and keeps the others in `current`.
     #[inline]
     fn turn_over(&mut self, slot: usize) -> Scheduled {
         self.occupied[slot / 64] &= !(1 << (slot % 64));
-        let youngest = std::mem::replace(&mut self.youngest[slot], NONE);
-        let mut at = youngest;
+        let last = std::mem::replace(&mut self.last[slot], NONE);
+        let mut at = last;
         loop {
             let node = self.nodes[at as usize];
-            let e = Scheduled { time: self.base, number: node.number, what: node.what, operand: node.operand };
+            let time = (self.base << SHIFT) + u64::from(node.fraction);
+            let e = Scheduled { time, number: node.number, what: node.what, operand: node.operand };
             if node.next == NONE {
                 self.nodes[at as usize].next = self.free;
-                self.free = youngest;
+                self.free = last;
                 return e;
             }
             self.current.push(e);
@@ -234,9 +277,9 @@ impl Wheel {
         }
     }
 
-    /// Time of the first slot that is not empty, or of the first far event.
+    /// The first slot that is not empty, or that of the first far event.
     #[inline]
-    fn next_time(&self) -> Option<u64> {
+    fn next_slot(&self) -> Option<u64> {
         let start = (self.base & MASK) as usize;
         let (first_word, bit) = (start / 64, start % 64);
         let ahead = self.occupied[first_word] & (!0u64 << bit);
@@ -253,14 +296,14 @@ impl Wheel {
         (self.first_far != u64::MAX).then_some(self.first_far)
     }
 
-    /// Moves the base to `time` and brings far events within reach into their slots.
+    /// Moves the base to `slot` and brings far events within reach into their slots.
     #[inline]
-    fn advance(&mut self, time: u64) {
-        self.base = time;
-        while self.first_far.wrapping_sub(time) < SLOTS {
+    fn advance(&mut self, slot: u64) {
+        self.base = slot;
+        while self.first_far.wrapping_sub(slot) < SLOTS {
             let Some(Reverse((time, number, what, operand))) = self.far.pop() else { break };
-            self.prepend(Scheduled { time, number, what, operand });
-            self.first_far = self.far.peek().map_or(u64::MAX, |Reverse((time, ..))| *time);
+            self.insert_in_list(Scheduled { time, number, what, operand });
+            self.first_far = self.far.peek().map_or(u64::MAX, |Reverse((time, ..))| *time >> SHIFT);
         }
     }
 }
@@ -272,11 +315,21 @@ mod tests {
 
     #[test]
     fn the_wheel_is_a_heap_over_time_and_number() {
+        is_a_heap(Wheel::default(), 1);
+    }
+
+    #[test]
+    fn the_fine_wheel_is_a_heap_over_time_and_number() {
+        is_a_heap(FineWheel::default(), 1);
+        is_a_heap(FineWheel::default(), 1_000);
+    }
+
+    fn is_a_heap(mut wheel: impl EventQueue, scale: u64) {
         let mut r = SplitMix(7);
-        let (mut wheel, mut heap) = (Wheel::default(), PlainHeap::default());
+        let mut heap = PlainHeap::default();
         let (mut now, mut reserved) = (0, Vec::new());
         for round in 0..200_000u32 {
-            let time = now + [0, 1, 838, 1838, SLOTS - 1, SLOTS, 50_000][r.below(7) as usize] + r.below(3);
+            let time = now + scale * [0, 1, 838, 1838, SLOTS - 1, SLOTS, 50_000][r.below(7) as usize] + r.below(3);
             match r.below(6) {
                 0 => {
                     let number = wheel.reserve();
@@ -296,7 +349,7 @@ mod tests {
                     heap.push(time, round, 0);
                 }
                 _ => {
-                    let until = now + r.below(3_000);
+                    let until = now + scale * r.below(3_000);
                     let popped = wheel.pop(until);
                     assert_eq!(popped, heap.pop(until));
                     now = popped.map_or(until, |e| e.time);

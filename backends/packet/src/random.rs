@@ -98,9 +98,34 @@ fn square<const M: u64>(m: &Matrix) -> Matrix {
     [0, 1, 2].map(|i| [columns[0][i], columns[1][i], columns[2][i]])
 }
 
+/// Draw number `draw` of the port of `channel` in run `run`, uniform in [0, 1): the marking decisions of clean fidelity,
+/// in which ports do not share a stream and so do not influence each other. Mixing function: SplitMix64's
+/// (Steele, Lea, Flood 2014), once per word.
+pub fn port_uniform(run: u64, channel: u32, draw: u64) -> f64 {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |x: u64| {
+        let x = x.wrapping_add(GOLDEN);
+        let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    };
+    let bits = mix(mix(mix(run) ^ u64::from(channel)) ^ draw);
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn draws_of_ports_are_uniform_and_differ_by_port_and_run() {
+        let mean = |run, channel| (0..10_000).map(|n| port_uniform(run, channel, n)).sum::<f64>() / 1e4;
+        for (run, channel) in [(1, 0), (1, 1), (2, 0)] {
+            assert!((mean(run, channel) - 0.5).abs() < 0.02);
+        }
+        assert_ne!(port_uniform(1, 0, 5), port_uniform(1, 1, 5));
+        assert_ne!(port_uniform(1, 0, 5), port_uniform(2, 0, 5));
+    }
 
     #[test]
     fn streams_start_where_ns3_starts_them() {

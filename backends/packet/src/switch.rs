@@ -12,12 +12,15 @@
 //! Left out: a path that leaves a switch by the link it came by (refused by the backend's `check`).
 
 use crate::congestion::Control;
+use crate::fidelity::Fidelity;
 use crate::network::PacketNetwork;
 use crate::packet::{Kind, MARKED, NONE, Packet};
 use crate::physics::PFC_BYTES;
 use crate::port::{Ingress, Switch};
 use crate::probe::{PfcEvent, Probe};
 use crate::queue::EventQueue;
+use crate::random::port_uniform;
+use crate::telemetry::Reading;
 use mixlab_contract::{ChannelId, FlowIndex};
 
 /// An input below this many bytes is resumed whatever the threshold.
@@ -76,14 +79,13 @@ impl Switch {
     }
 }
 
-impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
+impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A packet arrives at the switch at the head of `channel`: admission, PFC, queueing.
     #[inline]
     pub(crate) fn forward(&mut self, channel: u32, packet: u32) {
         let p = &mut self.slab.packets[packet as usize];
         let out = p.next;
         p.hop += 1;
-        p.entered = channel;
         let size = u64::from(p.size);
         let high = self.physics.ack_high && p.kind != Kind::Data;
         if high {
@@ -98,11 +100,12 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         if !switch.admits(input, port.egress, size) {
             self.counters.drops += 1;
             let (flow, sequence) = (FlowIndex(p.flow), p.sequence);
-            self.probe.drop(self.now, ChannelId(channel), ChannelId(out), flow, sequence);
+            self.probe.drop(F::time(self.now), ChannelId(channel), ChannelId(out), flow, sequence);
             return self.slab.remove(packet);
         }
         switch.accept(input, &mut port.egress, size);
-        if input.headroom_used > 0 && !input.pausing {
+        // ns-3's switches send pause frames even if nobody obeys them.
+        if input.headroom_used > 0 && !input.pausing && (self.physics.pfc || !F::CLEAN) {
             input.pausing = true;
             self.counters.pauses += 1;
             self.send_pfc(channel, Kind::Pause);
@@ -117,10 +120,11 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     fn send_pfc(&mut self, channel: u32, kind: Kind) {
         let back = ChannelId(channel).reverse();
         let event = if kind == Kind::Pause { PfcEvent::PauseSent } else { PfcEvent::ResumeSent };
-        self.probe.pfc(self.now, back, event);
-        self.streams.skip(); // ns-3 draws the frame's IP id from a new stream
-        let frame =
-            Packet { stamp: 0, next: NONE, flow: 0, sequence: 0, hop: 0, entered: 0, size: PFC_BYTES, kind, flags: 0 };
+        self.probe.pfc(F::time(self.now), back, event);
+        if !F::CLEAN {
+            self.streams.skip(); // ns-3 draws the frame's IP id from a new stream
+        }
+        let frame = Packet { stamp: 0, next: NONE, flow: 0, sequence: 0, hop: 0, size: PFC_BYTES, kind, flags: 0 };
         let frame = self.slab.add(frame);
         let port = &mut self.ports[back.index()];
         port.high.push(&mut self.slab.packets, frame);
@@ -151,7 +155,8 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
     fn send_accounted(&mut self, channel: u32, packet: u32) {
         let port = &mut self.ports[channel as usize];
         let p = &self.slab.packets[packet as usize];
-        let (size, entered, data) = (u64::from(p.size), p.entered, p.kind == Kind::Data);
+        let (size, data) = (u64::from(p.size), p.kind == Kind::Data);
+        let entered = self.routes[p.hop as usize - 1];
         port.queued -= size as u32;
         let switch = &mut self.switches[port.tail as usize];
         let input = &mut self.ingress[entered as usize];
@@ -167,8 +172,15 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         let port = &self.ports[channel as usize];
         if data && let Control::Hpcc(hpcc) = &self.control {
             let device = &self.devices[channel as usize];
-            let telemetry = &mut self.slab.telemetry[packet as usize];
-            hpcc.stamp(telemetry, self.now, device.rate_code, device.sent, port.queued.into());
+            let reading = Reading {
+                rate: device.rate,
+                rate_code: device.rate_code,
+                time: self.now,
+                sent: device.sent,
+                queued: port.queued.into(),
+                multiplier: hpcc.multiplier,
+            };
+            hpcc.stamp(&mut self.slab.telemetry[packet as usize], &reading);
         }
         let more = port.has_work();
         self.transmit(channel, packet, more);
@@ -181,11 +193,18 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         if port.egress <= port.k_min {
             return;
         }
-        let marking = &self.devices[channel as usize].marking;
+        let device = &mut self.devices[channel as usize];
+        let marking = &device.marking;
         let (k_min, k_max, left) = (marking.k_min.0, marking.k_max.0, u64::from(port.egress));
         let marked = left > k_max || {
             let p = marking.p_max * (left - k_min) as f64 / (k_max - k_min) as f64;
-            self.streams.draw() < p
+            let uniform = if F::CLEAN {
+                device.draws += 1;
+                port_uniform(self.physics.rng_run, channel, device.draws)
+            } else {
+                self.streams.draw()
+            };
+            uniform < p
         };
         if marked {
             self.slab.packets[packet as usize].flags |= MARKED;
@@ -201,7 +220,7 @@ impl<Q: EventQueue, P: Probe> PacketNetwork<Q, P> {
         }
         let device = ChannelId(channel).reverse();
         let event = if pause { PfcEvent::PauseReceived } else { PfcEvent::ResumeReceived };
-        self.probe.pfc(self.now, device, event);
+        self.probe.pfc(F::time(self.now), device, event);
         self.ports[device.index()].paused = pause;
         if !pause {
             self.kick(device.0);

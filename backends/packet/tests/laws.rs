@@ -52,8 +52,8 @@ fn varied(seed: u64) -> Scenario {
 #[test]
 fn outputs_are_sound_and_repeatable() {
     for seed in SEEDS {
-        check(seed, output_is_sound_and_repeatable(&PacketBackend, &random_scenario(seed, Scope::default())));
-        check(seed, output_is_sound_and_repeatable(&PacketBackend, &varied(seed)));
+        check(seed, output_is_sound_and_repeatable(&PacketBackend::NS3, &random_scenario(seed, Scope::default())));
+        check(seed, output_is_sound_and_repeatable(&PacketBackend::NS3, &varied(seed)));
     }
 }
 
@@ -79,7 +79,7 @@ fn a_lone_flow_is_ideal() {
         let packets = t.packets(size) + scenario.path(first).len() as u64;
         let telemetry_ns = t.congestion_control.telemetry_bytes(); // 1 byte takes 0.8 ns at 10 Gb/s
         let slack = SimDuration::from_ns(2 + packets * telemetry_ns);
-        check(seed, lone_flow_is_ideal(&PacketBackend, &scenario, slack));
+        check(seed, lone_flow_is_ideal(&PacketBackend::NS3, &scenario, slack));
     }
 }
 
@@ -89,7 +89,7 @@ fn disjoint_parts_are_independent_unless_they_share_random_streams() {
     for seed in SEEDS {
         let scenario = random_scenario(seed, Scope::default());
         if !matches!(scenario.transport().congestion_control, CongestionControl::Dcqcn { .. }) {
-            check(seed, disjoint_parts_do_not_interact(&PacketBackend, &scenario));
+            check(seed, disjoint_parts_do_not_interact(&PacketBackend::NS3, &scenario));
         }
     }
 }
@@ -142,7 +142,7 @@ fn pfc_with_headroom_drops_nothing() {
                 t.window = None;
             }
         });
-        let output = PacketBackend.run(&scenario, &Silent).expect("a supported scenario");
+        let output = PacketBackend::NS3.run(&scenario, &Silent).expect("a supported scenario");
         assert_eq!(output.counters.drops, 0, "seed {seed}");
         assert!(output.outcomes.iter().all(|o| o.fct().is_some()), "seed {seed}: a flow is unfinished");
     }
@@ -151,7 +151,7 @@ fn pfc_with_headroom_drops_nothing() {
 /// Data of a flow crosses each channel in order of sequence numbers if nothing is lost.
 #[derive(Default)]
 struct InOrder {
-    next: HashMap<(u32, FlowIndex), u32>,
+    next: HashMap<(u32, FlowIndex), u64>,
     overtaken: u64,
 }
 
@@ -181,9 +181,9 @@ fn packets_of_a_flow_stay_in_order() {
 fn what_ns3_would_not_do_the_same_way_is_refused() {
     let refused = |change: fn(&mut Transport)| {
         let scenario = with_transport(random_scenario(1, Scope::default()), change);
-        PacketBackend.check(&scenario).expect_err("unsupported").feature
+        PacketBackend::NS3.check(&scenario).expect_err("unsupported").feature
     };
     assert!(refused(|t| t.marking.clear()).contains("marking thresholds"));
     assert!(refused(|t| t.payload = Bytes(65_500)).contains("packet of"));
-    assert!(PacketBackend.check(&random_scenario(1, Scope::default())).is_ok());
+    assert!(PacketBackend::NS3.check(&random_scenario(1, Scope::default())).is_ok());
 }

@@ -7,11 +7,12 @@
 //! ```
 //!
 //! The first mark sets α = 1 and cuts nothing. A cut restarts the increase timer and its rounds. The target is bounded by
-//! the link rate. Source: Zhu et al. 2015; ns-3 of the HPCC authors.
+//! the link rate (clean: by the highest rate of the sender). Source: Zhu et al. 2015; ns-3 of the HPCC authors.
 //! Left out: timers of flows that are complete, which run on in ns-3 if the completing ACK carries the first mark; they
 //! change nothing.
 
 use super::slot;
+use crate::fidelity::Fidelity;
 use mixlab_contract::CongestionControl;
 
 /// The three timers of a flow.
@@ -51,7 +52,7 @@ struct State {
 }
 
 impl Dcqcn {
-    pub fn new(parameters: &CongestionControl) -> Self {
+    pub fn new<F: Fidelity>(parameters: &CongestionControl) -> Self {
         let CongestionControl::Dcqcn {
             gain,
             alpha_interval,
@@ -67,9 +68,9 @@ impl Dcqcn {
         };
         Self {
             gain,
-            alpha_interval: alpha_interval.ns_floor(),
-            decrease_interval: decrease_interval.ns_floor(),
-            increase_interval: increase_interval.ns_floor(),
+            alpha_interval: F::ticks(alpha_interval),
+            decrease_interval: F::ticks(decrease_interval),
+            increase_interval: F::ticks(increase_interval),
             fast_recovery_rounds,
             additive: additive.0,
             hyper: hyper.0,
@@ -145,11 +146,11 @@ impl Dcqcn {
     }
 
     /// The increase timer fires: the new rate.
-    pub fn increase(&mut self, flow: usize, rate: u64, link_rate: u64) -> u64 {
+    pub fn increase(&mut self, flow: usize, rate: u64, bound: u64) -> u64 {
         let s = &mut self.states[flow];
         if s.stage >= self.fast_recovery_rounds {
             let step = if s.stage == self.fast_recovery_rounds { self.additive } else { self.hyper };
-            s.target = (s.target + step).min(link_rate);
+            s.target = (s.target + step).min(bound);
         }
         s.stage += 1;
         rate / 2 + s.target / 2

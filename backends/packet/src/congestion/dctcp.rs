@@ -13,7 +13,7 @@ use super::{Feedback, slot};
 pub(crate) struct Dctcp {
     gain: f64,
     additive: u64,
-    payload: u32,
+    payload: u64,
     states: Vec<State>,
 }
 
@@ -23,14 +23,14 @@ struct State {
     marked: u32,
     packets: u32,
     /// An ACK beyond this ends the window.
-    window_end: u32,
+    window_end: u64,
     /// Whether the rate was cut, and up to which ACK no other cut follows.
     reduced: bool,
-    reduced_until: u32,
+    reduced_until: u64,
 }
 
 impl Dctcp {
-    pub fn new(gain: f64, additive: u64, payload: u32) -> Self {
+    pub fn new(gain: f64, additive: u64, payload: u64) -> Self {
         Self { gain, additive, payload, states: Vec::new() }
     }
 
@@ -48,17 +48,17 @@ impl Dctcp {
         let window_over = f.sequence > s.window_end;
         if window_over {
             if s.window_end == 0 {
-                s.packets = f.next / self.payload + 1;
+                s.packets = (f.next / self.payload) as u32 + 1;
             } else {
                 let fraction = (f64::from(s.marked) / f64::from(s.packets)).min(1.0);
                 s.alpha = (1.0 - self.gain) * s.alpha + self.gain * fraction;
                 s.marked = 0;
                 // After a late NACK `next` may lie before the number acknowledged; ns-3 then wraps at 64 bits.
                 s.packets = match f.next.checked_sub(f.sequence) {
-                    Some(outstanding) => outstanding / self.payload + 1,
+                    Some(outstanding) => (outstanding / self.payload) as u32 + 1,
                     None => {
-                        let wrapped = u64::from(f.next).wrapping_sub(f.sequence.into());
-                        ((wrapped / u64::from(self.payload)) as u32).wrapping_add(1)
+                        let wrapped = f.next.wrapping_sub(f.sequence);
+                        ((wrapped / self.payload) as u32).wrapping_add(1)
                     }
                 };
             }

@@ -1,4 +1,4 @@
-//! HPCC (mode 3 of the RDMA ns-3 programs). Per hop i of the path, from two telemetry records τ ns apart:
+//! HPCC (mode 3 of the RDMA ns-3 programs). Per hop i of the path, from two telemetry records τ apart:
 //!
 //! ```text
 //! U_i = bytes sent·8 ÷ τ ÷ C_i + min(q, q')·R_max ÷ C_i ÷ W        U = max_i U_i, τ = that hop's, at most T
@@ -10,43 +10,34 @@
 //! A path of more than five switches updates nothing, as there.
 
 use super::{Feedback, slot};
-use crate::packet::{HopRecord, Telemetry};
+use crate::fidelity::Fidelity;
+use crate::physics::Physics;
+use crate::telemetry::{HOPS, HopRecord, Reading, Telemetry};
 use mixlab_contract::CongestionControl;
 
-/// Bytes per unit of the sent counter and of the queue length.
-const SENT_UNIT: u64 = 128;
-const QUEUE_UNIT: u64 = 80;
-/// Link rates a record can name, by code.
-const LINE_RATES_GBPS: [u64; 8] = [25, 50, 100, 200, 400, 10, 100_000, 40];
-
-/// Code of a link rate; `None` if a record can't name it.
-pub(crate) fn rate_code(rate: u64) -> Option<u32> {
-    LINE_RATES_GBPS.iter().position(|g| g * 1_000_000_000 == rate).map(|code| code as u32)
-}
-
 /// HPCC for all flows.
-pub(crate) struct Hpcc {
+pub(crate) struct Hpcc<F: Fidelity> {
     eta: f64,
     additive: u64,
     additive_stages: u32,
-    multiplier: u64,
+    pub multiplier: u64,
     fast_reaction: bool,
     per_hop_rate: bool,
     base_rtt: u64,
     window: f64,
-    states: Vec<State>,
+    states: Vec<State<F::Record>>,
     /// Per-hop states; empty unless `per_hop_rate`.
-    hop_states: Vec<[HopState; 5]>,
+    hop_states: Vec<[HopState; HOPS]>,
 }
 
 #[derive(Clone)]
-struct State {
+struct State<R> {
     /// R_c.
     rate: u64,
     u: f64,
     stage: u32,
-    window_end: u32,
-    hops: [HopRecord; 5],
+    window_end: u64,
+    hops: [R; HOPS],
 }
 
 #[derive(Clone, Copy)]
@@ -56,8 +47,8 @@ struct HopState {
     stage: u32,
 }
 
-impl Hpcc {
-    pub fn new(parameters: &CongestionControl, base_rtt: u64, window: u64) -> Self {
+impl<F: Fidelity> Hpcc<F> {
+    pub fn new(parameters: &CongestionControl, physics: &Physics) -> Self {
         let CongestionControl::Hpcc {
             target_utilisation,
             additive,
@@ -76,8 +67,8 @@ impl Hpcc {
             multiplier: telemetry_multiplier.into(),
             fast_reaction,
             per_hop_rate,
-            base_rtt,
-            window: window as f64,
+            base_rtt: physics.base_rtt,
+            window: reference_window::<F>(physics),
             states: Vec::new(),
             hop_states: Vec::new(),
         }
@@ -86,29 +77,28 @@ impl Hpcc {
     pub fn start(&mut self, flow: usize, rate: u64) {
         slot(&mut self.states, flow, State { rate, u: 1.0, stage: 0, window_end: 0, hops: Default::default() });
         if self.per_hop_rate {
-            slot(&mut self.hop_states, flow, [HopState { rate, u: 1.0, stage: 0 }; 5]);
+            slot(&mut self.hop_states, flow, [HopState { rate, u: 1.0, stage: 0 }; HOPS]);
         }
     }
 
-    /// Writes the record of a port that has sent `sent` bytes and holds `queued`, at time `now` ns.
+    /// Writes the record of a port.
     #[inline]
-    pub fn stamp(&self, telemetry: &mut Telemetry, now: u64, rate_code: u32, sent: u64, queued: u64) {
-        let (sent, queued) = (sent / (SENT_UNIT * self.multiplier), queued / (QUEUE_UNIT * self.multiplier));
-        telemetry.hops[usize::from(telemetry.count) % 5] = HopRecord::new(rate_code, now, sent, queued);
+    pub fn stamp(&self, telemetry: &mut Telemetry<F::Record>, reading: &Reading) {
+        telemetry.hops[usize::from(telemetry.count) % HOPS] = F::Record::of(reading);
         telemetry.count += 1;
     }
 
     /// The rate to apply after an ACK or NACK with this telemetry, if it is to change.
-    pub fn acknowledged(&mut self, flow: usize, f: &Feedback, telemetry: &Telemetry) -> Option<u64> {
+    pub fn acknowledged(&mut self, flow: usize, f: &Feedback, telemetry: &Telemetry<F::Record>) -> Option<u64> {
         let full = f.sequence > self.states[flow].window_end;
         if !full && !self.fast_reaction {
             return None;
         }
         let mut rate = None;
         if self.states[flow].window_end == 0 {
-            let count = usize::from(telemetry.count).min(5);
+            let count = usize::from(telemetry.count).min(HOPS);
             self.states[flow].hops[..count].copy_from_slice(&telemetry.hops[..count]);
-        } else if (1..=5).contains(&telemetry.count) {
+        } else if (1..=HOPS as u16).contains(&telemetry.count) {
             let hops = &telemetry.hops[..usize::from(telemetry.count)];
             rate = Some(match self.per_hop_rate {
                 true => self.least_hop_rate(flow, f, hops, full),
@@ -122,19 +112,19 @@ impl Hpcc {
         rate
     }
 
-    /// Utilisation of one hop, and the time between its two records (ns).
+    /// Utilisation of one hop, and the time between its two records (ticks).
     #[inline]
-    fn utilisation(&self, old: HopRecord, new: HopRecord, max_rate: u64) -> (f64, u64) {
-        let elapsed = new.time_since(old);
-        let sent = new.sent_since(old) * SENT_UNIT * self.multiplier;
-        let line_rate = (LINE_RATES_GBPS[new.rate_code()] * 1_000_000_000) as f64;
-        let duration = elapsed as f64 * 1e-9;
+    fn utilisation(&self, old: F::Record, new: F::Record, max_rate: u64) -> (f64, u64) {
+        let elapsed = new.ticks_since(old);
+        let sent = new.sent_since(old, self.multiplier);
+        let line_rate = new.rate() as f64;
+        let duration = elapsed as f64 * F::SECONDS_PER_TICK;
         let sending = (sent * 8) as f64 / duration;
-        let queue = new.queue().min(old.queue()) * QUEUE_UNIT * self.multiplier;
+        let queue = new.queued(self.multiplier).min(old.queued(self.multiplier));
         (sending / line_rate + queue as f64 * max_rate as f64 / line_rate / self.window, elapsed)
     }
 
-    fn aggregate_rate(&mut self, flow: usize, f: &Feedback, hops: &[HopRecord], full: bool) -> u64 {
+    fn aggregate_rate(&mut self, flow: usize, f: &Feedback, hops: &[F::Record], full: bool) -> u64 {
         let (mut most, mut elapsed) = (0.0, 0);
         for (i, new) in hops.iter().enumerate() {
             let (u, tau) = self.utilisation(self.states[flow].hops[i], *new, f.max_rate);
@@ -154,7 +144,7 @@ impl Hpcc {
         rate
     }
 
-    fn least_hop_rate(&mut self, flow: usize, f: &Feedback, hops: &[HopRecord], full: bool) -> u64 {
+    fn least_hop_rate(&mut self, flow: usize, f: &Feedback, hops: &[F::Record], full: bool) -> u64 {
         let mut least = f.max_rate;
         for (i, new) in hops.iter().enumerate() {
             let (u, tau) = self.utilisation(self.states[flow].hops[i], *new, f.max_rate);
@@ -169,6 +159,15 @@ impl Hpcc {
             }
         }
         least
+    }
+}
+
+/// W, bytes. Without a window ns-3 divides by 0; clean takes what the fastest sender has in flight in a base RTT.
+fn reference_window<F: Fidelity>(physics: &Physics) -> f64 {
+    match physics.window {
+        Some(window) => window as f64,
+        None if F::CLEAN => physics.max_rate as f64 * physics.base_rtt as f64 * F::SECONDS_PER_TICK / 8.0,
+        None => 0.0,
     }
 }
 

@@ -10,16 +10,18 @@ mod timely;
 
 pub(crate) use dcqcn::{Dcqcn, Timer};
 pub(crate) use dctcp::Dctcp;
-pub(crate) use hpcc::{Hpcc, rate_code};
+pub(crate) use hpcc::Hpcc;
 pub(crate) use timely::Timely;
 
+use crate::fidelity::Fidelity;
+use crate::physics::Physics;
 use mixlab_contract::{CongestionControl, Transport};
 
 /// The congestion control of a run, with the state of every flow.
-pub(crate) enum Control {
+pub(crate) enum Control<F: Fidelity> {
     Dctcp(Dctcp),
     Dcqcn(Dcqcn),
-    Hpcc(Hpcc),
+    Hpcc(Hpcc<F>),
     Timely(Timely),
 }
 
@@ -27,9 +29,9 @@ pub(crate) enum Control {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Feedback {
     /// Number acknowledged.
-    pub sequence: u32,
+    pub sequence: u64,
     /// Next byte the sender would send.
-    pub next: u32,
+    pub next: u64,
     /// Whether the data packet was marked.
     pub echo: bool,
     /// Current rate, bit/s.
@@ -39,19 +41,16 @@ pub(crate) struct Feedback {
     pub max_rate: u64,
 }
 
-impl Control {
-    /// The controller `transport` asks for, without flows. `base_rtt` in ns.
-    pub fn new(transport: &Transport, base_rtt: u64) -> Self {
+impl<F: Fidelity> Control<F> {
+    /// The controller `transport` asks for, without flows.
+    pub fn new(transport: &Transport, physics: &Physics) -> Self {
         match transport.congestion_control {
             CongestionControl::Dctcp { gain, additive } => {
-                Self::Dctcp(Dctcp::new(gain, additive.0, transport.payload.0 as u32))
+                Self::Dctcp(Dctcp::new(gain, additive.0, physics.payload.into()))
             }
-            CongestionControl::Dcqcn { .. } => Self::Dcqcn(Dcqcn::new(&transport.congestion_control)),
-            CongestionControl::Hpcc { .. } => {
-                let window = transport.window.map_or(0, |w| w.0);
-                Self::Hpcc(Hpcc::new(&transport.congestion_control, base_rtt, window))
-            }
-            CongestionControl::Timely { .. } => Self::Timely(Timely::new(&transport.congestion_control)),
+            CongestionControl::Dcqcn { .. } => Self::Dcqcn(Dcqcn::new::<F>(&transport.congestion_control)),
+            CongestionControl::Hpcc { .. } => Self::Hpcc(Hpcc::new(&transport.congestion_control, physics)),
+            CongestionControl::Timely { .. } => Self::Timely(Timely::new::<F>(&transport.congestion_control)),
         }
     }
 

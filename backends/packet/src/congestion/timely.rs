@@ -9,6 +9,7 @@
 //! Weight and minimum RTT are constants of that program. Source: Mittal et al. 2015; ns-3 of the HPCC authors.
 
 use super::{Feedback, slot};
+use crate::fidelity::Fidelity;
 use mixlab_contract::CongestionControl;
 
 /// Weight of the newest RTT difference.
@@ -20,6 +21,8 @@ const ADDITIVE_ROUNDS: u32 = 5;
 
 /// TIMELY for all flows.
 pub(crate) struct Timely {
+    /// Times in ticks.
+    min_rtt: f64,
     t_low: u64,
     t_high: u64,
     beta: f64,
@@ -34,23 +37,24 @@ struct State {
     increases: u32,
     last_rtt: u64,
     difference: f64,
-    window_end: u32,
+    window_end: u64,
 }
 
 impl Timely {
-    pub fn new(parameters: &CongestionControl) -> Self {
+    pub fn new<F: Fidelity>(parameters: &CongestionControl) -> Self {
         let CongestionControl::Timely { t_low, t_high, beta, additive, hyper } = *parameters else {
             unreachable!("made for TIMELY only")
         };
-        let (t_low, t_high) = (t_low.ns_floor(), t_high.ns_floor());
-        Self { t_low, t_high, beta, additive: additive.0, hyper: hyper.0, states: Vec::new() }
+        let (t_low, t_high) = (F::ticks(t_low), F::ticks(t_high));
+        let min_rtt = MIN_RTT_NS * F::TICKS_PER_NS as f64;
+        Self { min_rtt, t_low, t_high, beta, additive: additive.0, hyper: hyper.0, states: Vec::new() }
     }
 
     pub fn start(&mut self, flow: usize, rate: u64) {
         slot(&mut self.states, flow, State { rate, increases: 0, last_rtt: 0, difference: 0.0, window_end: 0 });
     }
 
-    /// The rate after an ACK or NACK of a data packet that left `rtt` ns ago.
+    /// The rate after an ACK or NACK of a data packet that left `rtt` ticks ago.
     #[inline]
     pub fn acknowledged(&mut self, flow: usize, f: &Feedback, rtt: u64) -> u64 {
         let s = &mut self.states[flow];
@@ -61,7 +65,7 @@ impl Timely {
         if s.window_end != 0 {
             let newest = rtt as i64 - s.last_rtt as i64;
             let difference = (1.0 - WEIGHT) * s.difference + WEIGHT * newest as f64;
-            let gradient = difference / MIN_RTT_NS;
+            let gradient = difference / self.min_rtt;
             let factor = if rtt < self.t_low {
                 None
             } else if rtt > self.t_high {

@@ -1,8 +1,8 @@
 //! The stored runs as cases: a scenario and what ns-3 made of it.
 
-use super::config::Config;
-use super::files::{self, flows, json_integer, read, results, topology, untar, unzip};
-use mixlab_contract::{Scenario, ScenarioParts};
+use super::files::{self, json_integer, read, results, untar, unzip};
+use mixlab_contract::files::{StartRounding, read_config, read_flows, read_topology};
+use mixlab_contract::{Scenario, ScenarioParts, Transport};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -71,14 +71,15 @@ fn file_name(path: &Path) -> String {
     path.file_name().expect("a name").to_string_lossy().into_owned()
 }
 
-fn scenario(config: &Config, topology_text: &str, flow_text: &str, rng_run: u64) -> Scenario {
+fn scenario(config: &str, topology: &str, flows: &str, rng_run: u64) -> Scenario {
+    let config = read_config("config", config).unwrap_or_else(|e| panic!("{e}"));
     let parts = ScenarioParts {
-        topology: topology(topology_text),
-        flows: flows(flow_text),
+        topology: read_topology("topology", topology).unwrap_or_else(|e| panic!("{e}")),
+        flows: read_flows("flows", flows, StartRounding::Nearest).unwrap_or_else(|e| panic!("{e}")).flows,
         paths: None,
-        transport: config.transport(rng_run),
-        application: config.application(),
-        horizon: config.horizon(),
+        transport: Transport { rng_run, ..config.transport },
+        application: config.application,
+        horizon: config.horizon,
     };
     Scenario::new(parts).expect("a valid scenario")
 }
@@ -91,7 +92,7 @@ fn folder_case(set: &str, folder: &Path) -> Case {
     Case {
         set: set.into(),
         name: file_name(folder),
-        scenario: scenario(&Config::parse(&text("config.txt")), &text("topology.txt"), &text("flows.txt"), rng_run),
+        scenario: scenario(&text("config.txt"), &text("topology.txt"), &text("flows.txt"), rng_run),
         expected: results(&text("fct.txt"), [0, 6, 7]),
         pfc: existing("pfc.txt.gz"),
         trace: existing("trace.log.gz"),
@@ -134,7 +135,7 @@ fn upstream_case(folder: &Path, name: &str) -> Case {
     Case {
         set: "golden/upstream".into(),
         name: name.into(),
-        scenario: scenario(&Config::parse(&text("config_test")), &text("topology_test"), &text("flows_test"), 1),
+        scenario: scenario(&text("config_test"), &text("topology_test"), &text("flows_test"), 1),
         expected: results(&text("fct"), [0, 6, 7]),
         pfc: Some(folder.join(format!("{name}_pfc.txt.gz"))),
         trace: None,
@@ -157,7 +158,7 @@ fn local_case(root: &Path, name: &str) -> Case {
     Case {
         set: "golden/local39".into(),
         name: name.into(),
-        scenario: scenario(&Config::parse(&read(&here.join(format!("{name}.cfg")))), &topology, &flows, 1),
+        scenario: scenario(&read(&here.join(format!("{name}.cfg"))), &topology, &flows, 1),
         expected: results(&read(&here.join(format!("{name}.fct.gz"))), [0, 2, 3]),
         pfc: None,
         trace: None,
@@ -173,7 +174,7 @@ fn micro_case(folder: &Path, line: &str) -> Case {
     let configs = untar(&unzip(&std::fs::read(folder.join("cfg.tgz")).expect("configurations")));
     let kind = name.split('_').next().expect("a topology");
     let text = |suffix: &str| files::read(&folder.join(format!("{kind}{suffix}.txt")));
-    let scenario = scenario(&Config::parse(&configs[&format!("{name}.cfg")]), &text(""), &text("f"), 1);
+    let scenario = scenario(&configs[&format!("{name}.cfg")], &text(""), &text("f"), 1);
     let expected = scenario.flows().iter().zip(fcts).map(|(f, fct)| (f.id, (f.start.ns_floor(), fct))).collect();
     Case { set: "golden/micro".into(), name: name.into(), scenario, expected, pfc: None, trace: None, meta: None }
 }

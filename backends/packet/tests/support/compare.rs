@@ -20,7 +20,7 @@ pub struct Verdict {
 
 /// Runs `case` and compares outcomes and counters.
 pub fn compare(case: &Case) -> Verdict {
-    PacketBackend.check(&case.scenario).unwrap_or_else(|e| panic!("{}/{}: {e}", case.set, case.name));
+    PacketBackend::NS3.check(&case.scenario).unwrap_or_else(|e| panic!("{}/{}: {e}", case.set, case.name));
     let mut network = PacketNetwork::new(&case.scenario);
     let outcomes = drive(&mut network, &case.scenario, &Silent).expect("not cancelled");
     judge(case, &outcomes, network.counters())

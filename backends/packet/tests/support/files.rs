@@ -1,8 +1,6 @@
-//! Topology, flow and result files of the RDMA ns-3 programs; gzip and tar around them.
+//! What surrounds the files that the contract reads: gzip, tar, counters, and results in columns of their own.
 
-use super::config::{parse_delay, parse_rate};
 use flate2::read::GzDecoder;
-use mixlab_contract::{Bytes, Flow, Link, NodeId, NodeKind, SimTime, Topology};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -39,44 +37,6 @@ pub fn untar(bytes: &[u8]) -> BTreeMap<String, String> {
         at += 512 + size.div_ceil(512) * 512;
     }
     files
-}
-
-pub fn topology(text: &str) -> Topology {
-    let mut lines = text.lines();
-    let numbers = |line: &str| -> Vec<u32> { line.split_whitespace().map(|w| w.parse().expect("an id")).collect() };
-    let head = numbers(lines.next().expect("counts"));
-    let switches = numbers(lines.next().expect("switches"));
-    let mut kinds = vec![NodeKind::Host; head[0] as usize];
-    for s in &switches {
-        kinds[*s as usize] = NodeKind::Switch;
-    }
-    let links = lines
-        .take(head[2] as usize)
-        .map(|line| {
-            let w: Vec<&str> = line.split_whitespace().collect();
-            let node = |w: &str| NodeId(w.parse().expect("an id"));
-            Link { a: node(w[0]), b: node(w[1]), rate: parse_rate(w[2]), delay: parse_delay(w[3]) }
-        })
-        .collect();
-    Topology::new(kinds, links, switches.into_iter().map(NodeId).collect()).expect("a valid topology")
-}
-
-pub fn flows(text: &str) -> Vec<Flow> {
-    text.lines()
-        .skip(1)
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            let w: Vec<&str> = line.split_whitespace().collect();
-            let start: f64 = w[6].parse().expect("seconds");
-            Flow {
-                id: w[0].parse().expect("an id"),
-                src: NodeId(w[1].parse().expect("a host")),
-                dst: NodeId(w[2].parse().expect("a host")),
-                size: Bytes(w[5].parse().expect("bytes")),
-                start: SimTime::from_ns((start * 1e9).round() as u64),
-            }
-        })
-        .collect()
 }
 
 /// Start and FCT in ns by flow id, from lines whose columns `id`, `start` and `fct` are given.

@@ -1,13 +1,13 @@
 //! Onlookers that write what the instrumented ns-3 wrote: the PFC log and the packet trace.
 
 use mixlab_contract::routing::{DESTINATION_PORT, source_ports};
-use mixlab_contract::{ChannelId, FlowIndex, NodeId, NodeKind, Scenario};
+use mixlab_contract::{ChannelId, FlowIndex, NodeId, NodeKind, Scenario, SimTime};
 use mixlab_packet::Kind;
 use mixlab_packet::probe::{Acknowledgement, PfcEvent, Probe, Transmission};
 use std::fmt::Write;
 
 /// Microseconds a pause frame names (its value has no effect).
-const PAUSE_US: u32 = 5;
+const PAUSE_US: u64 = 5;
 
 /// PFC log and, up to a number of records, packet trace, as text lines.
 pub struct Logs<'a> {
@@ -66,25 +66,29 @@ impl Probe for Logs<'_> {
         writeln!(
             self.trace,
             "T {} {} {port} {kind} {src} {dst} {sport} {dport} {sequence} {} {flag} {}",
-            t.time, node.0, t.wire_bytes, t.queue_bytes
+            t.time.ns_floor(),
+            node.0,
+            t.wire_bytes,
+            t.queue_bytes
         )
         .expect("writing to a string");
     }
 
-    fn drop(&mut self, time: u64, from: ChannelId, to: ChannelId, flow: FlowIndex, sequence: u32) {
+    fn drop(&mut self, time: SimTime, from: ChannelId, to: ChannelId, flow: FlowIndex, sequence: u64) {
         if !self.record() {
             return;
         }
         let ((node, input), (_, output)) = (self.device(from.reverse()), self.device(to));
         let f = self.scenario.flow(flow);
-        let port = self.ports[flow.index()];
+        let (port, time) = (self.ports[flow.index()], time.ns_floor());
         writeln!(self.trace, "X {time} {} {input} {output} {} {} {port} {sequence}", node.0, f.src.0, f.dst.0)
             .expect("writing to a string");
     }
 
-    fn pfc(&mut self, time: u64, device: ChannelId, event: PfcEvent) {
+    fn pfc(&mut self, time: SimTime, device: ChannelId, event: PfcEvent) {
         let (node, port) = self.device(device);
         let kind = u8::from(self.scenario.topology().kind(node) == NodeKind::Switch);
+        let time = time.ns_floor();
         let event = match event {
             PfcEvent::ResumeReceived => 0,
             PfcEvent::PauseReceived => 1,
@@ -103,7 +107,7 @@ impl Probe for Logs<'_> {
         writeln!(
             self.trace,
             "A {} {} {} {} {kind} {} {} {} {} {}",
-            a.time,
+            a.time.ns_floor(),
             flow.src.0,
             flow.id,
             a.sequence,

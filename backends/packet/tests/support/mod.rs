@@ -6,7 +6,6 @@
 
 pub mod cases;
 pub mod compare;
-pub mod config;
 pub mod files;
 pub mod logs;
 
