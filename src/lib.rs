@@ -18,4 +18,5 @@ pub mod runner;
 pub mod spec;
 pub mod statistics;
 pub mod store;
+pub mod train;
 pub mod workload;

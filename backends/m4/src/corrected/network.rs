@@ -1,0 +1,235 @@
+//! The corrected fluid as a [`Network`].
+//!
+//! ```text
+//! speed_f = min(r_f · e^g(features), cap_f, slowest link)       r = max-min rate; g = 0 if nothing contends with the flow
+//! FCT_f   = lone + ((end of V_f at that speed) − start − V_f / b)
+//! ```
+//!
+//! A flow keeps its place in the fluid until it ends at its *corrected* speed, so that a flow that queues or is paused keeps
+//! contending with the others: the correction feeds back. After every event only flows that share a channel with one that came,
+//! went or changed its max-min rate are looked at again. Clock, phases and reports are those of flowsim's network.
+//!
+//! Never faster than alone: the speed never exceeds what the flow would get on an idle network.
+
+use super::contention::{Contention, Entry};
+use super::features::{Setting, exp};
+use super::perceptron::{Activations, Perceptron};
+use mixlab_contract::ideal::{ack_latency, bottleneck};
+use mixlab_contract::{
+    Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimDuration, SimTime, Topology, Transport,
+};
+use mixlab_flowsim::calendar::{Arrivals, Outbox};
+use mixlab_flowsim::heap::TimeHeap;
+use mixlab_flowsim::terms::base_rtt;
+use mixlab_flowsim::{Rules, Terms};
+
+/// An announced flow.
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    flow: FlowIndex,
+    start: SimTime,
+    terms: Terms,
+    entry: Entry,
+    ack: Option<SimDuration>,
+}
+
+/// Progress of the flow in a slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Volume left in this phase at `since`, 10⁻¹² bit.
+    remaining: f64,
+    /// ps after the origin.
+    since: f64,
+    /// Corrected speed from `since` on, bit/s.
+    speed: f64,
+    order: u32,
+}
+
+/// The corrected fluid. Memory: O(flows announced · hops).
+#[derive(Clone, Debug)]
+pub struct CorrectedNetwork<'a> {
+    topology: &'a Topology,
+    transport: &'a Transport,
+    model: &'a Perceptron,
+    setting: Setting,
+    state: Contention,
+    origin: SimTime,
+    now: SimTime,
+    announced: Vec<Announced>,
+    started: Vec<bool>,
+    arrivals: Arrivals,
+    outbox: Outbox,
+    ends: TimeHeap,
+    /// `[S]`
+    progress: Vec<Progress>,
+    at: Activations,
+    events: u64,
+    evaluations: u64,
+}
+
+/// The terms of a flow and how it enters the fluid; its paths are stored in `state`.
+pub(crate) fn enter(
+    state: &mut Contention,
+    topology: &Topology,
+    transport: &Transport,
+    f: &FlowStart<'_>,
+) -> (Terms, Entry) {
+    let terms = Terms::of(Rules::Window, topology, transport, f);
+    let windowed = terms.windowed > 0.0;
+    let entry = Entry {
+        first: state.route(f.path),
+        hops: f.path.len(),
+        first_ack: state.route(f.ack_path),
+        ack_hops: f.ack_path.len(),
+        volume: terms.windowed + terms.last,
+        cap: if windowed { terms.window_rate } else { terms.line_rate },
+        windowed,
+        line: bottleneck(topology, transport, f.path).0 as f64,
+        rtt: base_rtt(topology, transport, f).ps() as f64,
+        lone: terms.lone.ps() as f64,
+    };
+    (terms, entry)
+}
+
+impl<'a> CorrectedNetwork<'a> {
+    /// An empty network with the scenario's topology and transport.
+    pub fn new(scenario: &'a Scenario, model: &'a Perceptron) -> Self {
+        Self {
+            topology: scenario.topology(),
+            transport: scenario.transport(),
+            model,
+            setting: Setting::of(scenario),
+            state: Contention::new(scenario),
+            origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
+            now: SimTime::ZERO,
+            announced: Vec::with_capacity(scenario.flows().len()),
+            started: Vec::new(),
+            arrivals: Arrivals::default(),
+            outbox: Outbox::default(),
+            ends: TimeHeap::default(),
+            progress: Vec::new(),
+            at: Activations::default(),
+            events: 0,
+            evaluations: 0,
+        }
+    }
+
+    /// Arrivals, ends of windows and ends of flows so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Evaluations of the learned function so far.
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    fn advance(&mut self, t: f64, start: Option<SimTime>) {
+        while let Some((end, slot)) = self.ends.first() {
+            if end > t {
+                break;
+            }
+            self.events += 1;
+            self.ends.pop();
+            if self.state.flow(slot).entry.windowed { self.release_last_window(slot, t) } else { self.finish(slot, t) }
+        }
+        while let Some(order) = start.and_then(|s| self.arrivals.pop_at(s)) {
+            self.events += 1;
+            self.begin(order, t);
+        }
+        self.state.settle(t);
+        for i in 0..self.state.affected().len() {
+            let slot = self.state.affected()[i];
+            self.correct(slot, t);
+        }
+    }
+
+    fn begin(&mut self, order: u32, t: f64) {
+        let Announced { terms, entry, .. } = self.announced[order as usize];
+        let slot = self.state.begin(t, entry) as usize;
+        if slot == self.progress.len() {
+            self.progress.push(Progress::default());
+        }
+        let remaining = if entry.windowed { terms.windowed } else { terms.last };
+        self.progress[slot] = Progress { remaining, since: t, speed: 0.0, order };
+    }
+
+    fn release_last_window(&mut self, slot: u32, t: f64) {
+        let p = &mut self.progress[slot as usize];
+        let terms = &self.announced[p.order as usize].terms;
+        (p.remaining, p.since) = (terms.last, t);
+        self.state.release_last_window(slot, terms.line_rate);
+    }
+
+    fn finish(&mut self, slot: u32, t: f64) {
+        self.state.end(t, slot);
+        let order = self.progress[slot as usize].order;
+        let Announced { flow, start, terms, ack, .. } = self.announced[order as usize];
+        let time = start + SimDuration::from_ps(terms.fct_ps(t - self.internal(start)));
+        self.outbox.push(order, Event { time, flow, kind: EventKind::Delivered });
+        if let Some(ack) = ack {
+            self.outbox.push(order, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
+        }
+    }
+
+    /// Books a flow's progress and gives it its speed from now on.
+    fn correct(&mut self, slot: u32, t: f64) {
+        let (x, contended) = self.setting.observe(&self.state, slot, t);
+        let f = self.state.flow(slot);
+        let mut speed = f.rate;
+        if contended {
+            self.evaluations += 1;
+            speed *= f64::from(exp(self.model.evaluate(&x, &mut self.at)));
+        }
+        let p = &mut self.progress[slot as usize];
+        p.remaining = (p.remaining - p.speed * (t - p.since)).max(0.0);
+        p.since = t;
+        p.speed = speed.min(f.entry.cap).min(f.entry.line);
+        self.ends.set(slot, p.order, t + p.remaining / p.speed);
+    }
+
+    fn internal(&self, time: SimTime) -> f64 {
+        if time >= self.origin { time.since(self.origin).ps() as f64 } else { -(self.origin.since(time).ps() as f64) }
+    }
+}
+
+impl Network for CorrectedNetwork<'_> {
+    fn now(&self) -> SimTime {
+        self.now
+    }
+
+    fn start_flow(&mut self, f: FlowStart<'_>) {
+        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
+        if self.started.len() <= f.flow.index() {
+            self.started.resize(f.flow.index() + 1, false);
+        }
+        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        let order = self.announced.len() as u32;
+        let (terms, entry) = enter(&mut self.state, self.topology, self.transport, &f);
+        let ack = f.acknowledge.then(|| ack_latency(self.topology, self.transport, f.ack_path));
+        self.announced.push(Announced { flow: f.flow, start: f.start, terms, entry, ack });
+        self.arrivals.push(f.start, order);
+    }
+
+    fn next_event(&mut self, until: SimTime) -> Option<Event> {
+        let limit = self.internal(until);
+        loop {
+            let start = self.arrivals.first();
+            let arrival = start.map_or(f64::INFINITY, |s| self.internal(s));
+            let end = self.ends.first().map_or(f64::INFINITY, |(t, _)| t);
+            let next = arrival.min(end);
+            if let Some(report) = self.outbox.first()
+                && report <= until
+                && self.internal(report) <= next
+            {
+                self.now = report;
+                return self.outbox.pop();
+            }
+            if next > limit || next == f64::INFINITY {
+                self.now = self.now.max(until);
+                return None;
+            }
+            self.advance(next, start.filter(|_| arrival == next));
+        }
+    }
+}
