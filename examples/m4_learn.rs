@@ -82,37 +82,47 @@ fn main() {
     let train32 = mixes(&format!("{spec}eval_train.mix.json"), 0..argument("n32", 40.0) as usize, 2000);
     let test1024 = mixes(&format!("{spec}eval_test.mix.json"), 0..argument("n1024", 6.0) as usize, 20_000);
     let begin = Instant::now();
-    let mut recordings: Vec<Recording> = Vec::new();
     let valid_from = 1_000_000;
+    let mut sets: Vec<(Scenario, Vec<FlowOutcome>)> = Vec::new();
     let mut valid: Vec<(String, Scenario)> = Vec::new();
-    let mut valid_recordings = Vec::new();
+    let mut valid_sets = Vec::new();
     for id in 0..train {
         let s = drawn(id, 1);
         let t = truth::outcomes(&s, &PacketBackend, Path::new(CACHE)).unwrap_or_else(|e| panic!("{e}"));
-        recordings.push(record(&s, &t, id));
+        sets.push((s, t));
     }
     for id in valid_from..valid_from + argument("valid", 30.0) as u64 {
         let s = drawn(id, 2);
         let t = truth::outcomes(&s, &PacketBackend, Path::new(CACHE)).unwrap_or_else(|e| panic!("{e}"));
-        valid_recordings.push(record(&s, &t, id));
+        valid_sets.push((s.clone(), t));
         valid.push((format!("{id}-{}", s.transport().congestion_control.name()), s));
     }
+    let roll = |model: &Perceptron, sets: &[(Scenario, Vec<FlowOutcome>)], seed: u64| -> Vec<Recording> {
+        sets.iter().enumerate().map(|(i, (s, t))| record(s, t, model, seed * 100_000 + i as u64).unwrap()).collect()
+    };
+    println!("truth {:.0} s", begin.elapsed().as_secs_f64());
+    let rounds = argument("rounds", 8.0) as u64;
+    let mut model = Perceptron::untrained(argument("hidden", 48.0) as usize, 7);
+    let mut recordings = roll(&model, &sets, 0);
+    standardise(&mut model, &recordings);
     let rows: usize = recordings.iter().map(|r| r.rows.len()).sum();
     let lives: usize = recordings.iter().map(|r| r.lives.len()).sum();
     println!("{lives} lives, {rows} rows, {:.0} s", begin.elapsed().as_secs_f64());
-    let mut model = Perceptron::untrained(argument("hidden", 48.0) as usize, 7);
-    standardise(&mut model, &recordings);
-    let schedule = Schedule { steps: argument("steps", 5000.0) as u64, batch: argument("batch", 256.0) as usize, rate: argument("rate", 0.002) as f32, smooth: argument("smooth", 0.1) as f32, emphasis: argument("emphasis", 0.0) as f32, seed: 5 };
-    println!("{schedule:?}\nbefore: {:?} {:?}", assess(&model, &recordings[..recordings.len().min(30)]), assess(&model, &valid_recordings));
+    let per_round = argument("steps", 2000.0) as u64;
+    let schedule = Schedule { steps: per_round * rounds, batch: argument("batch", 256.0) as usize, rate: argument("rate", 0.001) as f32, smooth: argument("smooth", 0.1) as f32, emphasis: argument("emphasis", 0.0) as f32, seed: 5 };
+    println!("{schedule:?}");
     let mut descent = Descent::new(model, schedule);
     let mut work = Workspace::default();
-    let mut mean = 0.0;
-    while !descent.done() {
-        mean += descent.advance(&recordings, &mut work);
-        if descent.step % (schedule.steps / 8).max(1) == 0 {
-            println!("step {} loss {:.4} train {:?} valid {:?} {:.0} s", descent.step, mean / (schedule.steps / 8) as f32, assess(&descent.model, &recordings[..recordings.len().min(30)]), assess(&descent.model, &valid_recordings), begin.elapsed().as_secs_f64());
-            mean = 0.0;
-        }
+    let keep = argument("keep", 2.0) as usize;
+    for round in 0..rounds {
+        let mut mean = 0.0;
+        for _ in 0..per_round { mean += descent.advance(&recordings, &mut work); }
+        let fitted = assess(&descent.model, &recordings);
+        let fresh = roll(&descent.model, &sets, round + 1);
+        println!("round {round} loss {:.4} fitted {:.4?} closed loop {:.4?} valid {:.4?} {:.0} s", mean / per_round as f32, fitted, assess(&descent.model, &fresh), assess(&descent.model, &roll(&descent.model, &valid_sets, 0)), begin.elapsed().as_secs_f64());
+        recordings.extend(fresh);
+        let surplus = recordings.len().saturating_sub(keep * sets.len());
+        recordings.drain(..surplus);
     }
     let m4 = M4Backend::with_weights(descent.model.clone());
     let verbose = argument("verbose", 0.0) > 0.0;

@@ -131,7 +131,7 @@ fn matrix(pods: usize, racks: usize, rng: &mut StdRng) -> String {
     let (local, sparse, noise) = (rng.gen_range(0.0..0.5f64), rng.gen_bool(0.4), rng.gen_range(0.0..1.5f64));
     let keeps_local = rng.gen_bool(0.5);
     let normal = Normal::<f64>::new(0.0, 1.0).expect("a unit normal");
-    let mut weights = |rng: &mut StdRng| -> Vec<f64> { (0..n).map(|_| (spread * normal.sample(rng)).exp()).collect() };
+    let weights = |rng: &mut StdRng| -> Vec<f64> { (0..n).map(|_| (spread * normal.sample(rng)).exp()).collect() };
     let (from, to) = (weights(rng), weights(rng));
     let rows: Vec<String> = (0..n)
         .map(|s| {

@@ -8,7 +8,7 @@ use super::contention::{Contention, Entry, SCALE};
 use mixlab_contract::{CongestionControl, Scenario};
 
 /// Numbers per flow and moment.
-pub const FEATURES: usize = 64;
+pub const FEATURES: usize = 66;
 /// The last of them, which are the same for all flows of a scenario.
 const TRANSPORT: usize = 14;
 
@@ -63,9 +63,9 @@ impl Setting {
         }
     }
 
-    /// The features of the flow in `slot` at time `t` (ps), and whether anything contends with it: if not, nothing is corrected.
+    /// The features of the flow in `slot` at time `t` (ps) with `remaining` of its volume to send, and whether anything contends with it: if not, nothing is corrected.
     /// Cost: O(hops).
-    pub fn observe(&self, state: &Contention, slot: u32, t: f64) -> ([f32; FEATURES], bool) {
+    pub fn observe(&self, state: &Contention, slot: u32, t: f64, remaining: f64) -> ([f32; FEATURES], bool) {
         let mut x = [0.0f32; FEATURES];
         let f = state.flow(slot);
         let contended = state.path(&f.entry).iter().any(|c| {
@@ -75,6 +75,9 @@ impl Setting {
         if contended {
             self.own(state, slot, t, &mut x);
             self.path(state, slot, t, &mut x);
+            let Entry { volume, line, .. } = f.entry;
+            x[50] = log1p(remaining / self.packet);
+            x[51] = log1p(line * (t - f.start) / (volume - remaining + self.packet));
             x[FEATURES - TRANSPORT..].copy_from_slice(&self.transport);
         }
         (x, contended)

@@ -12,7 +12,7 @@
 //! Never faster than alone: the speed never exceeds what the flow would get on an idle network.
 
 use super::contention::{Contention, Entry};
-use super::features::{Setting, exp};
+use super::features::{FEATURES, Setting, exp};
 use super::perceptron::{Activations, Perceptron};
 use mixlab_contract::ideal::{ack_latency, bottleneck};
 use mixlab_contract::{
@@ -33,6 +33,39 @@ struct Announced {
     ack: Option<SimDuration>,
 }
 
+/// Someone who looks on while flows progress: training.
+pub trait Watch {
+    /// From `t` (ps) on, flow `order` has this speed.
+    fn corrected(&mut self, order: u32, t: f64, seen: &Seen);
+    /// Flow `order` has sent its volume.
+    fn ended(&mut self, order: u32, t: f64);
+}
+
+/// One evaluation.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What the function saw.
+    pub features: [f32; FEATURES],
+    /// Whether anything contends with the flow; if not, the function was not asked.
+    pub contended: bool,
+    /// Max-min rate, bit/s.
+    pub rate: f64,
+    /// What the flow got, bit/s.
+    pub speed: f64,
+    /// What it could have got at most, bit/s.
+    pub ceiling: f64,
+}
+
+impl Watch for () {
+    fn corrected(&mut self, _: u32, _: f64, _: &Seen) {}
+    fn ended(&mut self, _: u32, _: f64) {}
+}
+
+/// Bounds of g, so that no flow can stop or overtake everything whatever the weights.
+pub const BOUNDS: (f32, f32) = (-6.0, 1.5);
+/// A flow slowed to less than this part of its max-min rate is looked at again after a while, even if nothing happens.
+const SLOWED: f64 = 0.9;
+
 /// Progress of the flow in a slot.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
@@ -43,11 +76,13 @@ struct Progress {
     /// Corrected speed from `since` on, bit/s.
     speed: f64,
     order: u32,
+    /// Whether its time in the heap is that of another look, not of the end of the phase.
+    look: bool,
 }
 
 /// The corrected fluid. Memory: O(flows announced · hops).
 #[derive(Clone, Debug)]
-pub struct CorrectedNetwork<'a> {
+pub struct CorrectedNetwork<'a, W: Watch = ()> {
     topology: &'a Topology,
     transport: &'a Transport,
     model: &'a Perceptron,
@@ -65,10 +100,11 @@ pub struct CorrectedNetwork<'a> {
     at: Activations,
     events: u64,
     evaluations: u64,
+    watch: W,
 }
 
 /// The terms of a flow and how it enters the fluid; its paths are stored in `state`.
-pub(crate) fn enter(
+fn enter(
     state: &mut Contention,
     topology: &Topology,
     transport: &Transport,
@@ -94,6 +130,13 @@ pub(crate) fn enter(
 impl<'a> CorrectedNetwork<'a> {
     /// An empty network with the scenario's topology and transport.
     pub fn new(scenario: &'a Scenario, model: &'a Perceptron) -> Self {
+        Self::watched(scenario, model, ())
+    }
+}
+
+impl<'a, W: Watch> CorrectedNetwork<'a, W> {
+    /// The same with an onlooker.
+    pub fn watched(scenario: &'a Scenario, model: &'a Perceptron, watch: W) -> Self {
         Self {
             topology: scenario.topology(),
             transport: scenario.transport(),
@@ -111,7 +154,13 @@ impl<'a> CorrectedNetwork<'a> {
             at: Activations::default(),
             events: 0,
             evaluations: 0,
+            watch,
         }
+    }
+
+    /// The onlooker, when all is done.
+    pub fn into_watch(self) -> W {
+        self.watch
     }
 
     /// Arrivals, ends of windows and ends of flows so far.
@@ -131,6 +180,10 @@ impl<'a> CorrectedNetwork<'a> {
             }
             self.events += 1;
             self.ends.pop();
+            if self.progress[slot as usize].look {
+                self.correct(slot, end);
+                continue;
+            }
             if self.state.flow(slot).entry.windowed { self.release_last_window(slot, t) } else { self.finish(slot, t) }
         }
         while let Some(order) = start.and_then(|s| self.arrivals.pop_at(s)) {
@@ -151,7 +204,7 @@ impl<'a> CorrectedNetwork<'a> {
             self.progress.push(Progress::default());
         }
         let remaining = if entry.windowed { terms.windowed } else { terms.last };
-        self.progress[slot] = Progress { remaining, since: t, speed: 0.0, order };
+        self.progress[slot] = Progress { remaining, since: t, speed: 0.0, order, look: false };
     }
 
     fn release_last_window(&mut self, slot: u32, t: f64) {
@@ -166,6 +219,7 @@ impl<'a> CorrectedNetwork<'a> {
         let order = self.progress[slot as usize].order;
         let Announced { flow, start, terms, ack, .. } = self.announced[order as usize];
         let time = start + SimDuration::from_ps(terms.fct_ps(t - self.internal(start)));
+        self.watch.ended(order, t);
         self.outbox.push(order, Event { time, flow, kind: EventKind::Delivered });
         if let Some(ack) = ack {
             self.outbox.push(order, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
@@ -174,18 +228,25 @@ impl<'a> CorrectedNetwork<'a> {
 
     /// Books a flow's progress and gives it its speed from now on.
     fn correct(&mut self, slot: u32, t: f64) {
-        let (x, contended) = self.setting.observe(&self.state, slot, t);
-        let f = self.state.flow(slot);
-        let mut speed = f.rate;
-        if contended {
-            self.evaluations += 1;
-            speed *= f64::from(exp(self.model.evaluate(&x, &mut self.at)));
-        }
         let p = &mut self.progress[slot as usize];
         p.remaining = (p.remaining - p.speed * (t - p.since)).max(0.0);
         p.since = t;
-        p.speed = speed.min(f.entry.cap).min(f.entry.line);
-        self.ends.set(slot, p.order, t + p.remaining / p.speed);
+        let f = self.state.flow(slot);
+        let later = if f.entry.windowed { self.announced[p.order as usize].terms.last } else { 0.0 };
+        let (features, contended) = self.setting.observe(&self.state, slot, t, p.remaining + later);
+        let mut factor = 1.0;
+        if contended {
+            self.evaluations += 1;
+            factor = f64::from(exp(self.model.evaluate(&features, &mut self.at).clamp(BOUNDS.0, BOUNDS.1)));
+        }
+        let ceiling = f.entry.cap.min(f.entry.line);
+        p.speed = (f.rate * factor).min(ceiling);
+        let end = t + p.remaining / p.speed;
+        let again = t + 0.5 * (t - f.start + f.entry.rtt);
+        p.look = factor < SLOWED && again < end;
+        self.ends.set(slot, p.order, if p.look { again } else { end });
+        let seen = Seen { features, contended, rate: f.rate, speed: p.speed, ceiling };
+        self.watch.corrected(p.order, t, &seen);
     }
 
     fn internal(&self, time: SimTime) -> f64 {
@@ -193,7 +254,7 @@ impl<'a> CorrectedNetwork<'a> {
     }
 }
 
-impl Network for CorrectedNetwork<'_> {
+impl<W: Watch> Network for CorrectedNetwork<'_, W> {
     fn now(&self) -> SimTime {
         self.now
     }

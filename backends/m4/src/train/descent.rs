@@ -1,9 +1,9 @@
 //! Loss, gradient and optimiser.
 //!
 //! ```text
-//! P = Σ_rows share · min(e^g, ceiling)          part of its volume the model would have sent in the flow's true life
-//! z = ln(fixed + (1 − fixed) / P)               log of predicted ÷ true FCT, to first order in the error
-//! loss = √(z² + δ²) − δ                         absolute error for |z| ≫ δ, smooth at 0
+//! P = Σ_rows share · min(e^g, ceiling) / factor        what the flow would have sent with these weights (see record)
+//! z = ln(fixed + transfer / P)                         log of predicted ÷ true FCT
+//! loss = √(z² + δ²) − δ                                absolute error for |z| ≫ δ, smooth at 0
 //! ```
 //!
 //! Adam (Kingma and Ba, 2015) on means over batches of flows drawn without replacement; the learning rate falls as a half cosine.
@@ -11,6 +11,7 @@
 
 use super::record::{Life, Recording};
 use crate::corrected::features::{FEATURES, exp};
+use crate::corrected::network::BOUNDS;
 use crate::corrected::perceptron::{Activations, Perceptron};
 use mixlab_contract::conformance::SplitMix;
 
@@ -47,29 +48,36 @@ pub struct Descent {
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
     at: Vec<Activations>,
+    capped: Vec<bool>,
     scratch: [Vec<f32>; 2],
 }
 
-/// log of (predicted ÷ true FCT) of a life, and d z / d g of each row. Cost: one evaluation per row.
+/// z of a life and ∂z/∂g of each row. Cost: one evaluation per row.
+///
+/// Above the ceiling a larger g has no effect, a smaller one does: the slope is kept where it asks for less.
 fn error(model: &Perceptron, all: &Recording, life: &Life, work: &mut Workspace, slopes: &mut Vec<f32>) -> f32 {
     let rows = &all.rows[life.first as usize..(life.first + life.count) as usize];
     work.at.resize_with(work.at.len().max(rows.len()), Activations::default);
     slopes.clear();
+    work.capped.clear();
     let mut progress = 0.0f32;
     for (row, at) in rows.iter().zip(&mut work.at) {
-        let factor = if row.contended { exp(model.evaluate(&row.features, at)) } else { 1.0 };
-        progress += row.share * factor.min(row.ceiling);
-        slopes.push(if row.contended { row.share * factor.min(row.ceiling) } else { 0.0 });
+        let free = if row.contended { exp(model.evaluate(&row.features, at).clamp(BOUNDS.0, BOUNDS.1)) } else { 1.0 };
+        let sent = row.share * free.min(row.ceiling) / row.factor;
+        progress += sent;
+        slopes.push(if row.contended { sent } else { 0.0 });
+        work.capped.push(free >= row.ceiling);
     }
-    let progress = progress.max(1e-6);
-    let ratio = life.fixed + (1.0 - life.fixed) / progress;
-    let outer = -(1.0 - life.fixed) / (progress * progress) / ratio;
-    for (slope, (row, at)) in slopes.iter_mut().zip(rows.iter().zip(&work.at)) {
-        *slope *= outer;
-        // Above the ceiling g has no effect; it is still told to come down, or it would never learn to.
-        let _ = (row, at);
+    let ratio = (life.fixed + life.transfer / progress).max(1e-6);
+    let outer = -life.transfer / (progress * progress) / ratio;
+    slopes.iter_mut().for_each(|s| *s *= outer);
+    let z = ratio.ln();
+    for (slope, capped) in slopes.iter_mut().zip(&work.capped) {
+        if *capped && z > 0.0 {
+            *slope = 0.0;
+        }
     }
-    ratio.ln()
+    z
 }
 
 /// Loss of a life; adds its gradient times `weight`.

@@ -1,31 +1,38 @@
-//! Training rows: a scenario's true arrivals and departures replayed through the fluid, with what the correction would have seen.
+//! Training rows: what the correction saw during a closed-loop simulation with some weights, beside the true FCTs.
 //!
-//! A flow occupies the fluid from its start for T = FCT − (lone − V/b), its true transfer time, and comes to its last window when
-//! the same part of T has passed as of its volume. Its life falls into segments between events that affect it. They are merged
-//! into at most [`GROUPS`] groups by equal times; a group keeps its whole fluid volume ∫ r dt and the features of one segment,
-//! drawn in proportion to duration. So Σ_groups volume · e^g(features) is an unbiased estimate of what the corrected model would
-//! have sent in the flow's true life, which should be V.
+//! A flow's life falls into segments between evaluations. They are merged, neighbours first, into at most [`GROUPS`] groups; a
+//! group keeps the part of the volume sent in it and the evaluation of one segment, drawn in proportion to what was sent. With
+//! other weights the flow would have sent
+//!
+//! ```text
+//! P = Σ_groups share · min(e^g', ceiling) / min(e^g, ceiling)          (1 with the weights g of the simulation)
+//! ```
+//!
+//! in the same time, so its FCT would have been (FCT − T) + T / P, T = its transfer time in the simulation: exact for a constant
+//! change, first order otherwise, with the other flows as they were. Simulating anew with the improved weights takes care of the
+//! rest, so the model is trained on the states that it itself gets into.
 
-use crate::corrected::contention::{Contention, Entry};
-use crate::corrected::features::{FEATURES, Setting};
-use crate::corrected::network::enter;
+use crate::corrected::features::FEATURES;
+use crate::corrected::network::{CorrectedNetwork, Seen, Watch};
+use crate::corrected::perceptron::Perceptron;
 use mixlab_contract::conformance::SplitMix;
-use mixlab_contract::{FlowOutcome, FlowStart, Scenario};
-use mixlab_flowsim::Terms;
+use mixlab_contract::{FlowOutcome, RunError, Scenario, Silent, drive, ideal::ideal_fct};
 
 /// Most groups per flow.
-pub const GROUPS: usize = 10;
+pub const GROUPS: usize = 12;
 
 /// One group of a flow's segments.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What the correction sees.
+    /// What the correction saw.
     pub features: [f32; FEATURES],
-    /// Part of the flow's volume that the uncorrected fluid sends in it.
+    /// Part of the flow's volume that was sent in it.
     pub share: f32,
     /// Largest e^g that has an effect: (highest speed on an idle network) ÷ (max-min rate).
     pub ceiling: f32,
-    /// Whether anything contends (else e^g is 1).
+    /// min(e^g, ceiling) in the simulation.
+    pub factor: f32,
+    /// Whether anything contended (else e^g is 1 whatever the weights).
     pub contended: bool,
 }
 
@@ -36,9 +43,11 @@ pub struct Life {
     pub first: u32,
     /// Number of rows.
     pub count: u32,
-    /// (lone − V/b) ÷ true FCT: the part of the FCT that nothing changes.
+    /// (simulated FCT − transfer time) ÷ true FCT.
     pub fixed: f32,
-    /// True slowdown over that of the uncorrected fluid's isolated flow: FCT ÷ lone.
+    /// Transfer time ÷ true FCT.
+    pub transfer: f32,
+    /// True slowdown.
     pub slowdown: f32,
 }
 
@@ -51,150 +60,104 @@ pub struct Recording {
     pub rows: Vec<Row>,
 }
 
-struct Watched {
-    terms: Terms,
-    entry: Entry,
+#[derive(Default)]
+struct Track {
+    open: Option<(f64, Row)>,
+    groups: Vec<Row>,
     start: f64,
     transfer: f64,
-    fct: f64,
-    slot: u32,
-    open: Option<Row>,
-    since: f64,
-    /// (row, duration so far) by group.
-    groups: Vec<Option<(Row, f64)>>,
 }
 
-/// Replays the truth of one scenario. Flows that never finished are left out of it.
-pub fn record(scenario: &Scenario, truth: &[FlowOutcome], seed: u64) -> Recording {
-    let mut replay = Replay::new(scenario, truth, seed);
-    let mut events: Vec<(f64, u8, usize)> = Vec::new();
-    for (i, w) in replay.watched.iter().enumerate() {
-        events.push((w.start, 2, i));
-        events.push((w.start + w.transfer, 0, i));
-        if w.entry.windowed {
-            events.push((w.start + w.transfer * w.terms.windowed / w.entry.volume, 1, i));
-        }
-    }
-    events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let mut at = 0;
-    while at < events.len() {
-        let t = events[at].0;
-        while at < events.len() && events[at].0 == t {
-            let (_, kind, i) = events[at];
-            replay.event(t, kind, i);
-            at += 1;
-        }
-        replay.settle(t);
-    }
-    replay.finish()
-}
-
-struct Replay {
-    setting: Setting,
-    state: Contention,
-    watched: Vec<Watched>,
-    owner: Vec<usize>,
+/// The onlooker: segments of every flow, by order of announcement.
+struct Tracks {
+    tracks: Vec<Track>,
     random: SplitMix,
 }
 
-impl Replay {
-    fn new(scenario: &Scenario, truth: &[FlowOutcome], seed: u64) -> Self {
-        let mut state = Contention::new(scenario);
-        let origin = scenario.flows().first().map_or(0, |f| f.start.ps());
-        let mut watched = Vec::new();
-        for index in scenario.indices() {
-            let FlowOutcome::Completed { start, fct } = truth[index.index()] else { continue };
-            let f = FlowStart::of(scenario, index, start, false);
-            let (terms, entry) = enter(&mut state, scenario.topology(), scenario.transport(), &f);
-            let fixed = entry.lone - terms.alone;
-            let fct = fct.ps() as f64;
-            watched.push(Watched {
-                terms,
-                entry,
-                start: (start.ps() - origin) as f64,
-                transfer: (fct - fixed).max(0.5 * terms.alone),
-                fct,
-                slot: u32::MAX,
-                open: None,
-                since: 0.0,
-                groups: vec![None; GROUPS],
-            });
+/// Simulates a scenario with `model` and records it; flows that did not finish in `truth` are left out.
+///
+/// # Errors
+/// None but what the driver reports.
+pub fn record(
+    scenario: &Scenario,
+    truth: &[FlowOutcome],
+    model: &Perceptron,
+    seed: u64,
+) -> Result<Recording, RunError> {
+    let mut tracks = Vec::new();
+    tracks.resize_with(scenario.flows().len(), Track::default);
+    let watch = Tracks { tracks, random: SplitMix(seed) };
+    let mut network = CorrectedNetwork::watched(scenario, model, watch);
+    let simulated = drive(&mut network, scenario, &Silent)?;
+    let mut all = Recording::default();
+    // In an open scenario flows are announced in their own order, so a track's number is the flow's.
+    for (index, track) in scenario.indices().zip(network.into_watch().tracks) {
+        let (Some(truth), Some(fct)) = (truth[index.index()].fct(), simulated[index.index()].fct()) else { continue };
+        let (truth, fct) = (truth.ps() as f64, fct.ps() as f64);
+        let first = all.rows.len() as u32;
+        let total: f32 = track.groups.iter().map(|r| r.share).sum();
+        all.rows.extend(track.groups.into_iter().map(|r| Row { share: r.share / total, ..r }));
+        all.lives.push(Life {
+            first,
+            count: all.rows.len() as u32 - first,
+            fixed: ((fct - track.transfer).max(0.0) / truth) as f32,
+            transfer: (track.transfer / truth) as f32,
+            slowdown: (truth / ideal_fct(scenario, index).ps() as f64) as f32,
+        });
+    }
+    Ok(all)
+}
+
+impl Watch for Tracks {
+    fn corrected(&mut self, order: u32, t: f64, seen: &Seen) {
+        self.close(order, t);
+        let track = &mut self.tracks[order as usize];
+        if track.groups.is_empty() && track.open.is_none() {
+            track.start = t;
         }
-        Self { setting: Setting::of(scenario), state, watched, owner: Vec::new(), random: SplitMix(seed) }
+        let row = Row {
+            features: seen.features,
+            share: seen.speed as f32,
+            ceiling: (seen.ceiling / seen.rate) as f32,
+            factor: (seen.speed / seen.rate) as f32,
+            contended: seen.contended,
+        };
+        track.open = Some((t, row));
     }
 
-    fn event(&mut self, t: f64, kind: u8, i: usize) {
-        match kind {
-            0 => {
-                self.close(i, t);
-                self.state.end(t, self.watched[i].slot);
-            }
-            1 => {
-                let w = &self.watched[i];
-                self.state.release_last_window(w.slot, w.terms.line_rate);
-            }
-            _ => {
-                let slot = self.state.begin(t, self.watched[i].entry);
-                if self.owner.len() <= slot as usize {
-                    self.owner.resize(slot as usize + 1, usize::MAX);
-                }
-                self.owner[slot as usize] = i;
-                self.watched[i].slot = slot;
-                self.watched[i].since = t;
-            }
-        }
+    fn ended(&mut self, order: u32, t: f64) {
+        self.close(order, t);
+        let track = &mut self.tracks[order as usize];
+        track.transfer = t - track.start;
     }
+}
 
-    fn settle(&mut self, t: f64) {
-        self.state.settle(t);
-        for k in 0..self.state.affected().len() {
-            let slot = self.state.affected()[k];
-            let i = self.owner[slot as usize];
-            self.close(i, t);
-            let (features, contended) = self.setting.observe(&self.state, slot, t);
-            let f = self.state.flow(slot);
-            let ceiling = (f.entry.cap.min(f.entry.line) / f.rate) as f32;
-            let share = (f.rate / f.entry.volume) as f32;
-            self.watched[i].open = Some(Row { features, share, ceiling, contended });
-        }
-    }
-
-    /// Ends the open segment of a flow; until here `share` is per ps.
-    fn close(&mut self, i: usize, t: f64) {
-        let w = &mut self.watched[i];
-        let duration = t - w.since;
-        if let Some(mut row) = w.open.take()
-            && duration > 0.0
-        {
-            row.share *= duration as f32;
-            let group = ((w.since - w.start) / w.transfer * GROUPS as f64) as usize;
-            match &mut w.groups[group.min(GROUPS - 1)] {
-                Some((kept, total)) => {
-                    *total += duration;
-                    let share = kept.share + row.share;
-                    if self.random.next_u64() as f64 / u64::MAX as f64 * *total < duration {
-                        *kept = row;
-                    }
-                    kept.share = share;
-                }
-                empty => *empty = Some((row, duration)),
+impl Tracks {
+    /// Ends the open segment of a flow; until here `share` is a speed.
+    fn close(&mut self, order: u32, t: f64) {
+        let track = &mut self.tracks[order as usize];
+        let Some((since, mut row)) = track.open.take() else { return };
+        row.share *= (t - since) as f32;
+        if row.share <= 0.0 {
+            // A segment of no length: keep the place of the life's beginning.
+            if track.groups.is_empty() {
+                track.start = track.start.min(since);
             }
+            return;
         }
-        w.since = t;
+        track.groups.push(row);
+        if track.groups.len() == 2 * GROUPS {
+            let random = &mut self.random;
+            let pairs: Vec<Row> = track.groups.chunks(2).map(|pair| merged(pair, random)).collect();
+            track.groups = pairs;
+        }
     }
+}
 
-    fn finish(self) -> Recording {
-        let mut all = Recording::default();
-        for w in self.watched {
-            let first = all.rows.len() as u32;
-            all.rows.extend(w.groups.into_iter().flatten().map(|(row, _)| row));
-            all.lives.push(Life {
-                first,
-                count: all.rows.len() as u32 - first,
-                fixed: ((w.entry.lone - w.terms.alone) / w.fct) as f32,
-                slowdown: (w.fct / w.entry.lone) as f32,
-            });
-        }
-        all
-    }
+/// Two neighbours as one.
+fn merged(pair: &[Row], random: &mut SplitMix) -> Row {
+    let total: f32 = pair.iter().map(|r| r.share).sum();
+    let draw = (random.next_u64() >> 40) as f32 / (1u32 << 24) as f32 * total;
+    let kept = if draw < pair[0].share { &pair[0] } else { &pair[pair.len() - 1] };
+    Row { share: total, ..kept.clone() }
 }
