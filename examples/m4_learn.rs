@@ -113,15 +113,20 @@ fn main() {
     println!("{schedule:?}");
     let mut descent = Descent::new(model, schedule);
     let mut work = Workspace::default();
-    let keep = argument("keep", 2.0) as usize;
+    let keep = argument("keep", 100.0) as usize;
+    let pool = argument("pool", 10.0) as usize;
+    let mut mean = 0.0;
     for round in 0..rounds {
-        let mut mean = 0.0;
         for _ in 0..per_round { mean += descent.advance(&recordings, &mut work); }
-        let fitted = assess(&descent.model, &recordings);
-        let fresh = roll(&descent.model, &sets, round + 1);
-        println!("round {round} loss {:.4} fitted {:.4?} closed loop {:.4?} valid {:.4?} {:.0} s", mean / per_round as f32, fitted, assess(&descent.model, &fresh), assess(&descent.model, &roll(&descent.model, &valid_sets, 0)), begin.elapsed().as_secs_f64());
+        let fresh: Vec<Recording> = (0..pool).map(|k| { let i = (round as usize * pool + k) % sets.len(); record(&sets[i].0, &sets[i].1, &descent.model, round * 1000 + k as u64).unwrap() }).collect();
+        let now = assess(&descent.model, &fresh);
+        if round % (rounds / 8).max(1) == 0 || round + 1 == rounds {
+            let v = roll(&descent.model, &valid_sets, 0);
+            println!("round {round} loss {:.4} fitted {:.4?} closed loop {:.4?} valid {:.4?} {:.0} s", mean / per_round as f32 / (rounds / 8).max(1) as f32, assess(&descent.model, &recordings[recordings.len().saturating_sub(20)..]), now, assess(&descent.model, &v), begin.elapsed().as_secs_f64());
+            mean = 0.0;
+        }
         recordings.extend(fresh);
-        let surplus = recordings.len().saturating_sub(keep * sets.len());
+        let surplus = recordings.len().saturating_sub(keep);
         recordings.drain(..surplus);
     }
     let m4 = M4Backend::with_weights(descent.model.clone());

@@ -148,7 +148,7 @@ impl Descent {
     pub fn advance(&mut self, recordings: &[Recording], work: &mut Workspace) -> f32 {
         let s = self.schedule;
         // The batch is a function of the step alone, so that a resumed training goes on as if it had never stopped.
-        let mut random = SplitMix(s.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = SplitMix(SplitMix(s.seed.wrapping_add(self.step << 20)).next_u64());
         let mut gradient = vec![0.0f32; self.model.weights.len()];
         let (mut loss, mut weights) = (0.0, 0.0);
         for _ in 0..s.batch {
