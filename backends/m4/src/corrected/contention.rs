@@ -61,6 +61,8 @@ pub struct Active {
     pub bottleneck: Option<usize>,
     /// q_f, 10⁻¹² bit.
     pub queued: f64,
+    /// Corrected speed, bit/s.
+    pub speed: f64,
     stamp: u64,
 }
 
@@ -85,6 +87,8 @@ pub struct Channel {
     pub limited: u32,
     /// Σ rates ÷ capacity.
     pub load: f64,
+    /// Σ corrected speeds, bit/s.
+    pub throughput: f64,
     /// Running averages of `queue` over [`HORIZONS`].
     pub queue_average: [f64; 2],
     /// Running averages of `load`.
@@ -186,7 +190,7 @@ impl Contention {
         for (hop, c) in path.iter().enumerate() {
             self.channels[*c as usize].members.push((slot, hop as u16));
         }
-        let flow = Active { entry, start: t, rate: 0.0, bottleneck: None, queued: 0.0, stamp: 0 };
+        let flow = Active { entry, start: t, rate: 0.0, bottleneck: None, queued: 0.0, speed: 0.0, stamp: 0 };
         match self.flows.get_mut(slot as usize) {
             Some(place) => *place = flow,
             None => self.flows.push(flow),
@@ -206,13 +210,14 @@ impl Contention {
     /// A flow leaves. PRECONDITION: [`Self::settle`] was called since it entered.
     pub fn end(&mut self, t: f64, slot: u32) {
         self.solver.remove(slot);
-        let Entry { first, hops, .. } = self.flows[slot as usize].entry;
+        let Active { entry: Entry { first, hops, .. }, speed, .. } = self.flows[slot as usize];
         for i in first..first + hops {
             let c = self.routes[i];
             let channel = &mut self.channels[c as usize];
             let place = channel.members.iter().position(|m| m.0 == slot).expect("an active flow is a member of its path");
             channel.members.swap_remove(place);
             channel.departed = t;
+            channel.throughput = if channel.members.is_empty() { 0.0 } else { channel.throughput - speed };
             self.dirty.push(c);
         }
     }
@@ -281,6 +286,25 @@ impl Contention {
         self.nodes[channel.tail as usize].backlog += channel.queue - before;
     }
 
+    /// What the other flows of its path leave for a flow, bit/s; negative if they already send more than the capacity.
+    pub fn left_over(&self, slot: u32) -> f64 {
+        let f = &self.flows[slot as usize];
+        let left = |c: &u32| {
+            let channel = &self.channels[*c as usize];
+            channel.capacity - (channel.throughput - f.speed)
+        };
+        self.path(&f.entry).iter().map(left).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Gives a flow its corrected speed.
+    pub fn set_speed(&mut self, slot: u32, speed: f64) {
+        let f = &mut self.flows[slot as usize];
+        let change = speed - std::mem::replace(&mut f.speed, speed);
+        for i in f.entry.first..f.entry.first + f.entry.hops {
+            self.channels[self.routes[i] as usize].throughput += change;
+        }
+    }
+
     /// Flows on a channel that the last [`Self::settle`] touched, each once, in an order that depends only on those channels.
     pub fn affected(&self) -> &[u32] {
         &self.affected
@@ -328,6 +352,7 @@ fn idle_channel(topology: &Topology, c: ChannelId) -> Channel {
         small_flows: 0,
         limited: 0,
         load: 0.0,
+        throughput: 0.0,
         queue_average: [0.0; 2],
         load_average: [0.0; 2],
         updated: 0.0,

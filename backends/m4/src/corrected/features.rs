@@ -8,7 +8,7 @@ use super::contention::{Contention, Entry, SCALE};
 use mixlab_contract::{CongestionControl, Scenario};
 
 /// Numbers per flow and moment.
-pub const FEATURES: usize = 66;
+pub const FEATURES: usize = 68;
 /// The last of them, which are the same for all flows of a scenario.
 const TRANSPORT: usize = 14;
 
@@ -107,6 +107,7 @@ impl Setting {
             x[15] = log1p(b.averages(0, t).0 / self.packet);
             x[16] = log1p(b.small / self.packet);
             x[17] = log1p(b.flows() as f64 - 1.0);
+            x[52] = (b.throughput / b.capacity) as f32;
         }
     }
 
@@ -145,6 +146,7 @@ impl Setting {
             for (i, b) in block.iter().enumerate() {
                 max(&mut x[base + i], *b);
             }
+            max(&mut x[53], (c.throughput / c.capacity) as f32);
             max(&mut x[47], (v.backlog.max(0.0) / self.buffer).min(4.0) as f32);
             if v.pool > 0.0 {
                 max(&mut x[48], log1p(c.ingress / v.pool));

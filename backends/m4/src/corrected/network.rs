@@ -1,7 +1,8 @@
 //! The corrected fluid as a [`Network`].
 //!
 //! ```text
-//! speed_f = min(r_f · e^g(features), cap_f, slowest link)       r = max-min rate; g = 0 if nothing contends with the flow
+//! speed_f = min(r_f · e^g(features), cap_f, slowest link, max(r_f, what others leave on the path))
+//!                                                               r = max-min rate; g = 0 if nothing contends with the flow
 //! FCT_f   = lone + ((end of V_f at that speed) − start − V_f / b)
 //! ```
 //!
@@ -239,13 +240,14 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
             self.evaluations += 1;
             factor = f64::from(exp(self.model.evaluate(&features, &mut self.at).clamp(BOUNDS.0, BOUNDS.1)));
         }
-        let ceiling = f.entry.cap.min(f.entry.line);
+        let ceiling = f.entry.cap.min(f.entry.line).min(self.state.left_over(slot).max(f.rate));
         p.speed = (f.rate * factor).min(ceiling);
         let end = t + p.remaining / p.speed;
         let again = t + 0.5 * (t - f.start + f.entry.rtt);
         p.look = factor < SLOWED && again < end;
         self.ends.set(slot, p.order, if p.look { again } else { end });
         let seen = Seen { features, contended, rate: f.rate, speed: p.speed, ceiling };
+        self.state.set_speed(slot, p.speed);
         self.watch.corrected(p.order, t, &seen);
     }
 

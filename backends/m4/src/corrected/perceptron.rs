@@ -129,20 +129,25 @@ impl Perceptron {
     }
 }
 
-/// out = max(0, input · matrix + bias).
+/// Outputs computed together, in registers.
+const BLOCK: usize = 16;
+
+/// out = max(0, input · matrix + bias). PRECONDITION: the number of outputs is a multiple of [`BLOCK`].
 fn dense(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut Vec<f32>) {
     out.clear();
-    out.extend_from_slice(bias);
     let h = bias.len();
-    for (x, row) in input.iter().zip(matrix.chunks_exact(h)) {
-        if *x != 0.0 {
-            for (o, w) in out.iter_mut().zip(row) {
-                *o += x * w;
+    for (block, start) in bias.chunks_exact(BLOCK).zip((0..).step_by(BLOCK)) {
+        let mut sums = [0.0f32; BLOCK];
+        sums.copy_from_slice(block);
+        for (x, row) in input.iter().zip(matrix.chunks_exact(h)) {
+            if *x != 0.0 {
+                let row: &[f32; BLOCK] = row[start..start + BLOCK].try_into().expect("a block lies within its row");
+                for (sum, w) in sums.iter_mut().zip(row) {
+                    *sum += x * w;
+                }
             }
         }
-    }
-    for o in out {
-        *o = o.max(0.0);
+        out.extend(sums.iter().map(|s| s.max(0.0)));
     }
 }
 
