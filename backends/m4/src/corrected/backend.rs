@@ -2,6 +2,7 @@
 
 use super::network::CorrectedNetwork;
 use super::perceptron::Perceptron;
+use super::weights::{self, WeightsError};
 use mixlab_contract::{Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 use std::sync::Arc;
 
@@ -13,6 +14,14 @@ pub struct M4Backend {
 }
 
 impl M4Backend {
+    /// The model with the weights that ship with this crate.
+    ///
+    /// # Errors
+    /// Never for the file in the repository, which a test reads.
+    pub fn shipped() -> Result<Self, WeightsError> {
+        weights::shipped().map(Self::with_weights)
+    }
+
     /// The model with these weights.
     pub fn with_weights(model: Perceptron) -> Self {
         let digest = model.digest();

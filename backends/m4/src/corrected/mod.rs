@@ -9,6 +9,7 @@ pub mod contention;
 pub mod features;
 pub mod network;
 pub mod perceptron;
+pub mod weights;
 
 pub use backend::M4Backend;
 pub use network::CorrectedNetwork;

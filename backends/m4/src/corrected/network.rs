@@ -1,8 +1,7 @@
 //! The corrected fluid as a [`Network`].
 //!
 //! ```text
-//! speed_f = min(r_f · e^g(features), cap_f, slowest link, max(r_f, what others leave on the path))
-//!                                                               r = max-min rate; g = 0 if nothing contends with the flow
+//! speed_f = min(r_f · e^g(features), cap_f, slowest link)       r = max-min rate; g = 0 if nothing contends with the flow
 //! FCT_f   = lone + ((end of V_f at that speed) − start − V_f / b)
 //! ```
 //!
@@ -240,7 +239,7 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
             self.evaluations += 1;
             factor = f64::from(exp(self.model.evaluate(&features, &mut self.at).clamp(BOUNDS.0, BOUNDS.1)));
         }
-        let ceiling = f.entry.cap.min(f.entry.line).min(self.state.left_over(slot).max(f.rate));
+        let ceiling = f.entry.cap.min(f.entry.line);
         p.speed = (f.rate * factor).min(ceiling);
         let end = t + p.remaining / p.speed;
         let again = t + 0.5 * (t - f.start + f.entry.rtt);

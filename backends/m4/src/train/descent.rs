@@ -139,20 +139,25 @@ impl Descent {
         Self { model, moments: [zeros.clone(), zeros], step: 0, schedule }
     }
 
-    /// Whether all steps are done.
-    pub fn done(&self) -> bool {
-        self.step >= self.schedule.steps
+    /// First and second moments of the gradient.
+    pub fn moments(&self) -> &[Vec<f32>; 2] {
+        &self.moments
+    }
+
+    /// Goes on from step `step` with these moments.
+    pub fn restore(&mut self, moments: [Vec<f32>; 2], step: u64) {
+        (self.moments, self.step) = (moments, step);
     }
 
     /// One step; the mean loss of its batch.
-    pub fn advance(&mut self, recordings: &[Recording], work: &mut Workspace) -> f32 {
+    pub fn advance(&mut self, recordings: &[&Recording], work: &mut Workspace) -> f32 {
         let s = self.schedule;
         // The batch is a function of the step alone, so that a resumed training goes on as if it had never stopped.
         let mut random = SplitMix(SplitMix(s.seed.wrapping_add(self.step << 20)).next_u64());
         let mut gradient = vec![0.0f32; self.model.weights.len()];
         let (mut loss, mut weights) = (0.0, 0.0);
         for _ in 0..s.batch {
-            let all = &recordings[random.below(recordings.len() as u64) as usize];
+            let all = recordings[random.below(recordings.len() as u64) as usize];
             let life = &all.lives[random.below(all.lives.len() as u64) as usize];
             let weight = life.slowdown.max(1.0).powf(s.emphasis);
             loss += weight * learn(&self.model, all, life, (weight, s.smooth), &mut gradient, work);

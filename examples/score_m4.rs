@@ -1,4 +1,4 @@
-//! Trains the correction on drawn mixes and scores it in closed loop.
+//! Scores.
 use mixlab::spec::load_mixes;
 use mixlab::statistics;
 use mixlab::train::{draws, truth};
@@ -6,9 +6,6 @@ use mixlab::workload::{Generator, WorkloadOptions, scenario};
 use mixlab_contract::{Backend, FlowOutcome, Scenario, Silent, ideal::ideal_fct};
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::M4Backend;
-use mixlab_m4::corrected::Perceptron;
-use mixlab_m4::train::descent::{Workspace, assess, standardise};
-use mixlab_m4::train::{Descent, Recording, Schedule, record};
 use mixlab_packet::PacketBackend;
 use std::path::Path;
 use std::time::Instant;
@@ -77,59 +74,14 @@ fn evaluate(name: &str, set: &[(String, Scenario)], backends: &[&dyn Backend], v
 
 fn main() {
     let argument = |name: &str, default: f64| std::env::args().find_map(|a| a.strip_prefix(&format!("{name}=")).map(|v| v.parse::<f64>().unwrap())).unwrap_or(default);
-    let train = argument("train", 100.0) as u64;
     let spec = "/work/shared/upstream/parsimon-eval/expts/fig_8/spec/";
     let train32 = mixes(&format!("{spec}eval_train.mix.json"), 0..argument("n32", 40.0) as usize, 2000);
     let test1024 = mixes(&format!("{spec}eval_test.mix.json"), 0..argument("n1024", 6.0) as usize, 20_000);
     let begin = Instant::now();
-    let valid_from = 1_000_000;
-    let mut sets: Vec<(Scenario, Vec<FlowOutcome>)> = Vec::new();
-    let mut valid: Vec<(String, Scenario)> = Vec::new();
-    let mut valid_sets = Vec::new();
-    for id in 0..train {
-        let s = drawn(id, 1);
-        let t = truth::outcomes(&s, &PacketBackend, Path::new(CACHE)).unwrap_or_else(|e| panic!("{e}"));
-        sets.push((s, t));
-    }
-    for id in valid_from..valid_from + argument("valid", 30.0) as u64 {
-        let s = drawn(id, 2);
-        let t = truth::outcomes(&s, &PacketBackend, Path::new(CACHE)).unwrap_or_else(|e| panic!("{e}"));
-        valid_sets.push((s.clone(), t));
-        valid.push((format!("{id}-{}", s.transport().congestion_control.name()), s));
-    }
-    let roll = |model: &Perceptron, sets: &[(Scenario, Vec<FlowOutcome>)], seed: u64| -> Vec<Recording> {
-        sets.iter().enumerate().map(|(i, (s, t))| record(s, t, model, seed * 100_000 + i as u64).unwrap()).collect()
-    };
-    println!("truth {:.0} s", begin.elapsed().as_secs_f64());
-    let rounds = argument("rounds", 8.0) as u64;
-    let mut model = Perceptron::untrained(argument("hidden", 48.0) as usize, 7);
-    let mut recordings = roll(&model, &sets, 0);
-    standardise(&mut model, &recordings);
-    let rows: usize = recordings.iter().map(|r| r.rows.len()).sum();
-    let lives: usize = recordings.iter().map(|r| r.lives.len()).sum();
-    println!("{lives} lives, {rows} rows, {:.0} s", begin.elapsed().as_secs_f64());
-    let per_round = argument("steps", 2000.0) as u64;
-    let schedule = Schedule { steps: per_round * rounds, batch: argument("batch", 256.0) as usize, rate: argument("rate", 0.001) as f32, smooth: argument("smooth", 0.1) as f32, emphasis: argument("emphasis", 0.0) as f32, seed: 5 };
-    println!("{schedule:?}");
-    let mut descent = Descent::new(model, schedule);
-    let mut work = Workspace::default();
-    let keep = argument("keep", 100.0) as usize;
-    let pool = argument("pool", 10.0) as usize;
-    let mut mean = 0.0;
-    for round in 0..rounds {
-        for _ in 0..per_round { mean += descent.advance(&recordings, &mut work); }
-        let fresh: Vec<Recording> = (0..pool).map(|k| { let i = (round as usize * pool + k) % sets.len(); record(&sets[i].0, &sets[i].1, &descent.model, round * 1000 + k as u64).unwrap() }).collect();
-        let now = assess(&descent.model, &fresh);
-        if round % (rounds / 8).max(1) == 0 || round + 1 == rounds {
-            let v = roll(&descent.model, &valid_sets, 0);
-            println!("round {round} loss {:.4} fitted {:.4?} closed loop {:.4?} valid {:.4?} {:.0} s", mean / per_round as f32 / (rounds / 8).max(1) as f32, assess(&descent.model, &recordings[recordings.len().saturating_sub(20)..]), now, assess(&descent.model, &v), begin.elapsed().as_secs_f64());
-            mean = 0.0;
-        }
-        recordings.extend(fresh);
-        let surplus = recordings.len().saturating_sub(keep);
-        recordings.drain(..surplus);
-    }
-    let m4 = M4Backend::with_weights(descent.model.clone());
+    let valid: Vec<(String, Scenario)> = (1_000_000..1_000_000 + argument("valid", 30.0) as u64).map(|id| { let s = drawn(id, 2); (format!("{id}-{}", s.transport().congestion_control.name()), s) }).collect();
+    let file = std::env::args().nth(1).unwrap();
+    let m4 = M4Backend::with_weights(mixlab_m4::corrected::weights::decode(&std::fs::read(file).unwrap()).unwrap());
+    println!("{:.0} s", begin.elapsed().as_secs_f64());
     let verbose = argument("verbose", 0.0) > 0.0;
     let window = FlowsimBackend::window();
     let backends: [&dyn Backend; 2] = [&window, &m4];
