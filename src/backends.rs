@@ -2,16 +2,16 @@
 
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
+use mixlab_m4::M4Backend;
 use mixlab_packet::PacketBackend;
 use std::sync::Arc;
 
 /// Backends of `mlsys`: the fast estimators.
-pub const MLSYS: [&str; 2] = ["flowsim", "flowsim-window"];
+pub const MLSYS: [&str; 3] = ["flowsim", "flowsim-window", "m4"];
 
 /// Names users may know but that no code stands behind yet.
-pub const NOT_BUILT: [(&str, &str); 5] = [
+pub const NOT_BUILT: [(&str, &str); 4] = [
     ("ns3", "real ns-3 is not connected yet; `packet` simulates the same transport in-process"),
-    ("m4", "the learned engine is not built yet; `flowsim-window` is the most accurate fast estimator so far"),
     ("pmn", "Parsimon is not built"),
     ("pmn-m", "Parsimon with Minim is not built"),
     ("pmn-mc", "Parsimon with Minim and clustering is not built"),
@@ -40,10 +40,12 @@ pub enum BackendError {
 
 /// All backends of this build, in the order in which tables and legends list them.
 pub fn registry() -> Vec<Arc<dyn Backend>> {
+    let m4 = M4Backend::shipped().expect("the weights in the repository can be read: tested in their crate");
     vec![
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
+        Arc::new(m4),
         Arc::new(PacketBackend),
     ]
 }
@@ -88,8 +90,8 @@ mod tests {
     #[test]
     fn mlsys_is_the_fluid_estimators_and_all_has_the_ground_truth() {
         let ids = |name| named(name).expect("built").iter().map(|b| b.id().to_owned()).collect::<Vec<_>>();
-        assert_eq!(ids("mlsys"), ["flowsim", "flowsim-window"]);
-        assert_eq!(ids("all"), ["ideal", "flowsim", "flowsim-window", "packet"]);
+        assert_eq!(ids("mlsys"), ["flowsim", "flowsim-window", "m4"]);
+        assert_eq!(ids("all"), ["ideal", "flowsim", "flowsim-window", "m4", "packet"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! window 5–15 KB · buffer 10–16 (× 10 KiB) · load 0.3–0.8 · σ 1 or 2
 //! dctcp K 10–30 · dcqcn K_min 10–30, K_max 30–50 · timely T_low 40–60, T_high 100–150 µs · hp η 70–95, AI 50–100
 //! sizes     exponential, Gaussian, log-normal, Lomax (means 5 KB to 1 MB), or small messages beside large transfers
-//! matrices  log-normal rack weights, optionally sparse and with a share inside the rack
+//! matrices  log-normal rack weights, optionally sparse; in 40 % of the draws 30 to 90 % of the traffic stays in its rack
 //! fabrics   2 pods of 4 racks of 4 hosts, or 64 to 384 hosts in two to four pods; 10 Gb/s, 1 µs
 //! ```
 
@@ -46,8 +46,10 @@ pub fn draw(id: u64, seed: u64) -> Result<Draw, SpecError> {
         "hosts_per_rack": {hosts}, "host_rate": "10Gbps", "delay": "1us"}}"#
     );
     let cluster = Cluster::parse(&Document::new(file, cluster), &mut Vec::new())?;
+    let locality = &mut StdRng::seed_from_u64(seed.wrapping_mul(7_000_003).wrapping_add(id));
+    let rack_share = locality.gen_bool(0.4).then(|| locality.gen_range(0.3..0.9));
     let sizes = SizeDistribution::parse(&Document::new(file, sizes(rng)))?;
-    let spatial = SpatialMatrix::parse(&Document::new(file, matrix(pods, racks, rng)), &mut Vec::new())?;
+    let spatial = SpatialMatrix::parse(&Document::new(file, matrix(pods, racks, rack_share, rng)), &mut Vec::new())?;
     let mix = mix(id, rng);
     let nr_flows = if large { 5000 } else { 2000 };
     let mix = LoadedMix {
@@ -124,8 +126,8 @@ fn sizes(rng: &mut StdRng) -> String {
     text
 }
 
-/// A rack-to-rack matrix as text.
-fn matrix(pods: usize, racks: usize, rng: &mut StdRng) -> String {
+/// A rack-to-rack matrix as text; `rack_share` is the share of traffic that stays in its rack, if that is fixed.
+fn matrix(pods: usize, racks: usize, rack_share: Option<f64>, rng: &mut StdRng) -> String {
     let n = pods * racks;
     let spread: f64 = rng.gen_range(0.0..1.8);
     let (local, sparse, noise) = (rng.gen_range(0.0..0.5f64), rng.gen_bool(0.4), rng.gen_range(0.0..1.5f64));
@@ -133,6 +135,7 @@ fn matrix(pods: usize, racks: usize, rng: &mut StdRng) -> String {
     let normal = Normal::<f64>::new(0.0, 1.0).expect("a unit normal");
     let weights = |rng: &mut StdRng| -> Vec<f64> { (0..n).map(|_| (spread * normal.sample(rng)).exp()).collect() };
     let (from, to) = (weights(rng), weights(rng));
+    let to_sum: f64 = to.iter().sum();
     let rows: Vec<String> = (0..n)
         .map(|s| {
             let row = (0..n).map(|d| {
@@ -142,6 +145,7 @@ fn matrix(pods: usize, racks: usize, rng: &mut StdRng) -> String {
                 }
                 if s == d {
                     w *= if keeps_local { local * n as f64 } else { 0.0 };
+                    w = rack_share.map_or(w, |share| from[s] * to_sum * share / (1.0 - share) * 100.0);
                 }
                 format!("{}", (w.round() as u64).max(u64::from(s != d)))
             });

@@ -39,9 +39,7 @@ fn decode(bytes: &[u8]) -> Vec<FlowOutcome> {
         .map(|c| match (number(&c[..8]), number(&c[8..])) {
             (NEVER, _) => FlowOutcome::Unfinished { start: None },
             (start, NEVER) => FlowOutcome::Unfinished { start: Some(SimTime::from_ps(start)) },
-            (start, fct) => {
-                FlowOutcome::Completed { start: SimTime::from_ps(start), fct: SimDuration::from_ps(fct) }
-            }
+            (start, fct) => FlowOutcome::Completed { start: SimTime::from_ps(start), fct: SimDuration::from_ps(fct) },
         })
         .collect()
 }

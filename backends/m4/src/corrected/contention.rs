@@ -214,7 +214,8 @@ impl Contention {
         for i in first..first + hops {
             let c = self.routes[i];
             let channel = &mut self.channels[c as usize];
-            let place = channel.members.iter().position(|m| m.0 == slot).expect("an active flow is a member of its path");
+            let place =
+                channel.members.iter().position(|m| m.0 == slot).expect("an active flow is a member of its path");
             channel.members.swap_remove(place);
             channel.departed = t;
             channel.throughput = if channel.members.is_empty() { 0.0 } else { channel.throughput - speed };

@@ -104,12 +104,7 @@ pub struct CorrectedNetwork<'a, W: Watch = ()> {
 }
 
 /// The terms of a flow and how it enters the fluid; its paths are stored in `state`.
-fn enter(
-    state: &mut Contention,
-    topology: &Topology,
-    transport: &Transport,
-    f: &FlowStart<'_>,
-) -> (Terms, Entry) {
+fn enter(state: &mut Contention, topology: &Topology, transport: &Transport, f: &FlowStart<'_>) -> (Terms, Entry) {
     let terms = Terms::of(Rules::Window, topology, transport, f);
     let windowed = terms.windowed > 0.0;
     let entry = Entry {

@@ -47,7 +47,7 @@ impl Default for Options {
     /// What the shipped weights were trained with.
     fn default() -> Self {
         Self {
-            hidden: 48,
+            hidden: 64,
             rounds: 160,
             steps: 60,
             lessons: 10,

@@ -81,7 +81,7 @@ fn error(model: &Perceptron, all: &Recording, life: &Life, work: &mut Workspace,
 }
 
 /// Loss of a life; adds its gradient times `weight`.
-fn learn(
+pub fn learn(
     model: &Perceptron,
     all: &Recording,
     life: &Life,
