@@ -54,10 +54,7 @@ fn case(seed: u64) -> (Scenario, Vec<FlowOutcome>) {
 fn report(what: &str, cpu: ProcessTime, wall: Instant) {
     let (cpu_s, wall_s) = (cpu.elapsed().as_secs_f64(), wall.elapsed().as_secs_f64());
     let rows = SCENARIOS as f64 * FLOWS as f64;
-    println!(
-        "{what:<28} {rows:>9} rows  {cpu_s:>6.3} CPU s  {wall_s:>6.3} s  {:>9.0} rows per CPU-second",
-        rows / cpu_s
-    );
+    println!("{what:<28} {rows:>9} rows  {cpu_s:>6.3} CPU s  {wall_s:>6.3} s  {:>9.0} rows per CPU-second", rows / cpu_s);
 }
 
 async fn measure(root: &Path) -> Result<(), StoreError> {

@@ -15,10 +15,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// Any input/output error, also from `fill`; the old file, if there was one, is then untouched.
-pub fn write_with(
-    path: &Path,
-    fill: impl FnOnce(&mut io::BufWriter<std::fs::File>) -> io::Result<()>,
-) -> io::Result<()> {
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut io::BufWriter<std::fs::File>) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
     let mut partial = std::ffi::OsString::from(".");
     partial.push(name);

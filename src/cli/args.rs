@@ -105,9 +105,7 @@ pub enum Command {
     /// Parsimon over Minim, clustered
     PmnMc,
     /// Write flows.json, topology.txt, flows.txt and path_1.txt of every mix, or draw mixes from a mix space; runs nothing
-    #[command(
-        after_help = "Examples:\n  mixlab --root demo --mixes spec/demo.mix.json expand\n  mixlab expand --mixspace spec/eval_train.mixspace.json --count 40 --seed 1 --out my.mix.json"
-    )]
+    #[command(after_help = "Examples:\n  mixlab --root demo --mixes spec/demo.mix.json expand\n  mixlab expand --mixspace spec/eval_train.mixspace.json --count 40 --seed 1 --out my.mix.json")]
     Expand(ExpandArgs),
     /// Draw figures from the store
     Figures(FigureArgs),

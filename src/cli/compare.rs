@@ -1,6 +1,6 @@
 //! `compare`: errors and speed of every backend against a baseline, as a table, JSON or CSV.
 
-use super::args::{Common, CompareArgs, TableFormat};
+use super::args::{CompareArgs, Common, TableFormat};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::table::{TextTable, percent, ratio, seconds};
@@ -46,18 +46,15 @@ fn comparison(common: &Common, dataset: &Dataset, baseline: Option<&str>) -> Res
     let root = common.root.display();
     let baseline = match baseline {
         Some(name) => name.to_owned(),
-        None => default_baseline(dataset).ok_or_else(|| {
-            lacking(format!("no ns3 or packet run is stored under {root}: run one, or name a --baseline"))
-        })?,
+        None => default_baseline(dataset)
+            .ok_or_else(|| lacking(format!("no ns3 or packet run is stored under {root}: run one, or name a --baseline")))?,
     };
     if !dataset.scenarios.iter().any(|s| s.runs.contains_key(&baseline)) {
         return Err(lacking(format!("no finished run of the baseline `{baseline}` is stored under {root}")));
     }
     let comparison = compare(dataset, &baseline);
     if comparison.overall.is_empty() {
-        return Err(lacking(format!(
-            "no backend but `{baseline}` has a finished run of the same scenarios under {root}"
-        )));
+        return Err(lacking(format!("no backend but `{baseline}` has a finished run of the same scenarios under {root}")));
     }
     Ok(comparison)
 }
@@ -83,8 +80,7 @@ fn overall(c: &Comparison) -> String {
     for row in &c.overall {
         table.row(row_cells(row, row.scenarios.to_string()));
     }
-    let stars =
-        if c.overall.iter().all(|r| r.timed_alone) { "" } else { "* timed beside other runs: compare CPU times\n" };
+    let stars = if c.overall.iter().all(|r| r.timed_alone) { "" } else { "* timed beside other runs: compare CPU times\n" };
     format!("error of the FCT slowdown against {} (means over scenarios)\n\n{}{stars}", c.baseline, table.text())
 }
 

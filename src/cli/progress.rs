@@ -51,15 +51,8 @@ impl<'a> Progress<'a> {
             overall.enable_steady_tick(Duration::from_millis(200));
             Form::Bars { bars, overall, runs: Vec::new() }
         };
-        let this = Self {
-            plan,
-            jobs: common.jobs.into(),
-            form,
-            seen: BTreeMap::new(),
-            left: plan.missing.clone(),
-            finished: 0,
-            failed: 0,
-        };
+        let this =
+            Self { plan, jobs: common.jobs.into(), form, seen: BTreeMap::new(), left: plan.missing.clone(), finished: 0, failed: 0 };
         if matches!(this.form, Form::Ndjson) {
             print_line(&events::started(plan).to_string());
         }

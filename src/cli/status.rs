@@ -28,7 +28,8 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
 
 fn text(rows: &[StatusRow], scenarios: usize) -> String {
     let registry = backends::registry();
-    let mut by_backend: BTreeMap<&str, Vec<&StatusRow>> = registry.iter().map(|b| (b.id(), Vec::new())).collect();
+    let mut by_backend: BTreeMap<&str, Vec<&StatusRow>> =
+        registry.iter().map(|b| (b.id(), Vec::new())).collect();
     for row in rows {
         by_backend.entry(&row.backend).or_default().push(row);
     }

@@ -53,10 +53,7 @@ fn exit_of(summary: &SweepSummary) -> Exit {
 /// Loads the spec and makes its scenarios; `--mixes` is required.
 pub fn planned_scenarios(common: &Common) -> Result<Vec<PlannedScenario>, Failure> {
     let Some(file) = &common.mixes else {
-        return Err(Failure::new(
-            Exit::Usage,
-            "--mixes FILE is missing: which mixes? (try --mixes spec/demo.mix.json)",
-        ));
+        return Err(Failure::new(Exit::Usage, "--mixes FILE is missing: which mixes? (try --mixes spec/demo.mix.json)"));
     };
     let spec = spec::load_mixes(file)?;
     warn(common, &spec.warnings);
@@ -114,10 +111,7 @@ async fn execute(
     closed?;
     progress.into_inner().finish(&summary);
     if common.enable_train {
-        remark(
-            common,
-            "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet",
-        );
+        remark(common, "remark: --enable-train stores per-flow truth; dense supervision needs probes that no backend has yet");
     }
     Ok(Some((summary, mix_ids)))
 }
@@ -174,11 +168,5 @@ fn dry_run(plan: &Plan) -> String {
             s.digest[..12].into(),
         ]);
     }
-    format!(
-        "{}{} runs to do, {} done, {} failed before\n",
-        table.text(),
-        plan.missing.len(),
-        plan.done,
-        plan.kept_failures
-    )
+    format!("{}{} runs to do, {} done, {} failed before\n", table.text(), plan.missing.len(), plan.done, plan.kept_failures)
 }

@@ -185,11 +185,7 @@ mod tests {
             stop: StopFlag::default(),
             timeout,
             sharing: Arc::default(),
-            work_dir: std::env::temp_dir().join(format!(
-                "mixlab-execute-{}-{:?}",
-                std::process::id(),
-                std::thread::current().id()
-            )),
+            work_dir: std::env::temp_dir().join(format!("mixlab-execute-{}-{:?}", std::process::id(), std::thread::current().id())),
         })
     }
 

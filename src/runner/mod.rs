@@ -131,7 +131,12 @@ pub async fn sweep(
 }
 
 /// A run that needs the machine for itself waits until nothing runs, and holds back the others.
-fn may_start(plan: &Plan, queue: &VecDeque<PlannedRun>, active: &JoinSet<(PlannedRun, Executed)>, jobs: usize) -> bool {
+fn may_start(
+    plan: &Plan,
+    queue: &VecDeque<PlannedRun>,
+    active: &JoinSet<(PlannedRun, Executed)>,
+    jobs: usize,
+) -> bool {
     match queue.front() {
         None => false,
         Some(run) if plan.backend(*run).parallelism() == Parallelism::Alone => active.is_empty(),

@@ -28,8 +28,7 @@ fn all_ends_with_figures_and_a_summary_table() {
             assert!(std::fs::metadata(&path).is_ok_and(|m| m.len() > 100), "{}", path.display());
         }
     }
-    let (json, _) =
-        run_expecting(0, dir.path(), &["--root", "r", "compare", "--baseline", "packet", "--format", "json"]);
+    let (json, _) = run_expecting(0, dir.path(), &["--root", "r", "compare", "--baseline", "packet", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["baseline"], "packet");
     let (csv, _) = run_expecting(0, dir.path(), &["--root", "r", "compare", "--format", "csv"]);
