@@ -96,6 +96,10 @@ pub struct Channel {
     updated: f64,
     /// When a flow last left, ps.
     pub departed: f64,
+    /// Since when it has had flows without a break, ps.
+    busy_since: f64,
+    /// Volume of the flows that came and went since then.
+    carried: f64,
     head: u32,
     tail: u32,
     stamp: u64,
@@ -188,7 +192,11 @@ impl Contention {
         let path = &self.routes[entry.first..entry.first + entry.hops];
         let slot = self.solver.insert(path, entry.cap);
         for (hop, c) in path.iter().enumerate() {
-            self.channels[*c as usize].members.push((slot, hop as u16));
+            let channel = &mut self.channels[*c as usize];
+            if channel.members.is_empty() {
+                (channel.busy_since, channel.carried) = (t, 0.0);
+            }
+            channel.members.push((slot, hop as u16));
         }
         let flow = Active { entry, start: t, rate: 0.0, bottleneck: None, queued: 0.0, speed: 0.0, stamp: 0 };
         match self.flows.get_mut(slot as usize) {
@@ -210,7 +218,7 @@ impl Contention {
     /// A flow leaves. PRECONDITION: [`Self::settle`] was called since it entered.
     pub fn end(&mut self, t: f64, slot: u32) {
         self.solver.remove(slot);
-        let Active { entry: Entry { first, hops, .. }, speed, .. } = self.flows[slot as usize];
+        let Active { entry: Entry { first, hops, volume, .. }, speed, .. } = self.flows[slot as usize];
         for i in first..first + hops {
             let c = self.routes[i];
             let channel = &mut self.channels[c as usize];
@@ -218,6 +226,7 @@ impl Contention {
                 channel.members.iter().position(|m| m.0 == slot).expect("an active flow is a member of its path");
             channel.members.swap_remove(place);
             channel.departed = t;
+            channel.carried += volume;
             channel.throughput = if channel.members.is_empty() { 0.0 } else { channel.throughput - speed };
             self.dirty.push(c);
         }
@@ -287,14 +296,16 @@ impl Contention {
         self.nodes[channel.tail as usize].backlog += channel.queue - before;
     }
 
-    /// What the other flows of its path leave for a flow, bit/s; negative if they already send more than the capacity.
-    pub fn left_over(&self, slot: u32) -> f64 {
-        let f = &self.flows[slot as usize];
-        let left = |c: &u32| {
+    /// When a flow can have ended at the earliest: no channel carries more than its capacity.
+    ///
+    /// The flows that came since a channel became busy and have ended by t have together at most capacity · (t − then).
+    pub fn earliest_end(&self, slot: u32) -> f64 {
+        let entry = &self.flows[slot as usize].entry;
+        let bound = |c: &u32| {
             let channel = &self.channels[*c as usize];
-            channel.capacity - (channel.throughput - f.speed)
+            channel.busy_since + (channel.carried + entry.volume) / channel.capacity
         };
-        self.path(&f.entry).iter().map(left).fold(f64::INFINITY, f64::min)
+        self.path(entry).iter().map(bound).fold(0.0, f64::max)
     }
 
     /// Gives a flow its corrected speed.
@@ -358,6 +369,8 @@ fn idle_channel(topology: &Topology, c: ChannelId) -> Channel {
         load_average: [0.0; 2],
         updated: 0.0,
         departed: f64::NEG_INFINITY,
+        busy_since: 0.0,
+        carried: 0.0,
         head: topology.head(c).0,
         tail: topology.tail(c).0,
         stamp: 0,

@@ -9,7 +9,8 @@
 //! contending with the others: the correction feeds back. After every event only flows that share a channel with one that came,
 //! went or changed its max-min rate are looked at again. Clock, phases and reports are those of flowsim's network.
 //!
-//! Never faster than alone: the speed never exceeds what the flow would get on an idle network.
+//! Never faster than alone: the speed never exceeds what the flow would get on an idle network. Never faster than the channels:
+//! a flow whose end would mean that a channel carried more than its capacity since it became busy ends when that is possible.
 
 use super::contention::{Contention, Entry};
 use super::features::{FEATURES, Setting, exp};
@@ -65,6 +66,9 @@ impl Watch for () {
 pub const BOUNDS: (f32, f32) = (-6.0, 1.5);
 /// A flow slowed to less than this part of its max-min rate is looked at again after a while, even if nothing happens.
 const SLOWED: f64 = 0.9;
+
+/// Rounding noise of the clock, relative: no reason to wait.
+const WAIT: f64 = 1e-9;
 
 /// Progress of the flow in a slot.
 #[derive(Clone, Copy, Debug, Default)]
@@ -179,7 +183,11 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
                 self.correct(slot, end);
                 continue;
             }
-            if self.state.flow(slot).entry.windowed { self.release_last_window(slot, t) } else { self.finish(slot, t) }
+            if self.state.flow(slot).entry.windowed {
+                self.release_last_window(slot, t);
+            } else if !self.postponed(slot, t) {
+                self.finish(slot, t);
+            }
         }
         while let Some(order) = start.and_then(|s| self.arrivals.pop_at(s)) {
             self.events += 1;
@@ -190,6 +198,18 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
             let slot = self.state.affected()[i];
             self.correct(slot, t);
         }
+    }
+
+    /// Whether a flow that would end now has to wait, because a channel of its path would have carried more than it can.
+    fn postponed(&mut self, slot: u32, t: f64) -> bool {
+        let earliest = self.state.earliest_end(slot);
+        let waits = earliest > t + WAIT * earliest.abs().max(1e9);
+        if waits {
+            let p = &mut self.progress[slot as usize];
+            (p.remaining, p.since) = (0.0, t);
+            self.ends.set(slot, p.order, earliest);
+        }
+        waits
     }
 
     fn begin(&mut self, order: u32, t: f64) {
