@@ -3,7 +3,7 @@
 use crate::floor::FloorBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::{Checkpoint, M4Backend, Rules};
+use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
 use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
-        Arc::new(m4(options)?),
+        m4(options)?,
         packet(PacketBackend::NS3),
         packet(PacketBackend::CLEAN),
         Arc::new(FloorBackend),
@@ -79,11 +79,16 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
     ])
 }
 
-fn m4(options: &BackendOptions) -> Result<M4Backend, BackendError> {
-    let load = |folder: &PathBuf| {
-        Checkpoint::load(folder).map_err(|e| BackendError::Option(format!("--m4-weights {}: {e}", folder.display())))
+/// The model that ships with its weights, or the published architecture with the user's.
+fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
+    let Some(folder) = &options.m4_weights else {
+        let shipped =
+            M4Backend::shipped().map_err(|e| BackendError::Option(format!("the shipped weights of m4: {e}")))?;
+        return Ok(Arc::new(shipped));
     };
-    Ok(M4Backend::new(options.m4_weights.as_ref().map(load).transpose()?, Rules::default()))
+    let weights = Checkpoint::load(folder)
+        .map_err(|e| BackendError::Option(format!("--m4-weights {}: {e}", folder.display())))?;
+    Ok(Arc::new(PaperBackend::new(Some(weights), Rules::default())))
 }
 
 fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {

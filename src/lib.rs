@@ -20,4 +20,5 @@ pub mod runner;
 pub mod spec;
 pub mod statistics;
 pub mod store;
+pub mod train;
 pub mod workload;

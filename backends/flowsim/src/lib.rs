@@ -12,8 +12,8 @@
 //! how far off it is.
 
 pub mod backend;
-mod calendar;
-mod heap;
+pub mod calendar;
+pub mod heap;
 pub mod network;
 pub mod oracle;
 pub mod solver;

@@ -209,6 +209,12 @@ impl MaxMin {
         self.shares[slot as usize].rate
     }
 
+    /// The channel that limits a flow as of the last [`Self::settle`]; `None` = its own cap does.
+    pub fn bottleneck(&self, slot: u32) -> Option<u32> {
+        let channel = self.shares[slot as usize].bottleneck;
+        (channel != NO_CHANNEL).then_some(channel)
+    }
+
     /// The slots whose rate the last [`Self::settle`] wrote, each once.
     pub fn changed(&self) -> &[u32] {
         &self.changed

@@ -108,7 +108,7 @@ fn lone_on_wire(topology: &Topology, transport: &Transport, flow: &FlowStart<'_>
 }
 
 /// Time from the start of a full packet to its ACK on the flow's own idle paths, at least 1 ps.
-fn base_rtt(topology: &Topology, transport: &Transport, flow: &FlowStart<'_>) -> SimDuration {
+pub fn base_rtt(topology: &Topology, transport: &Transport, flow: &FlowStart<'_>) -> SimDuration {
     let packet = Bytes(transport.payload.0 + transport.data_header().0);
     let hops = flow.path.iter().map(|c| topology.link(*c));
     let out: SimDuration = hops.map(|l| l.delay + SimDuration::from_ns(l.rate.transmission_ns_floor(packet))).sum();

@@ -1,23 +1,23 @@
-//! `m4` as an offline backend: a checkpoint and the rules of its event loop.
+//! The published architecture as an offline backend `m4`: a checkpoint and the rules of its event loop.
 
 use crate::paper::{Checkpoint, M4Network, Rules, parameters};
 use mixlab_contract::{Availability, Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 
 /// The learned flow-level simulator.
 #[derive(Clone, Debug)]
-pub struct M4Backend {
+pub struct PaperBackend {
     checkpoint: Option<Checkpoint>,
     rules: Rules,
 }
 
-impl M4Backend {
+impl PaperBackend {
     /// With a checkpoint, or without: then it is there to say that it is missing.
     pub const fn new(checkpoint: Option<Checkpoint>, rules: Rules) -> Self {
         Self { checkpoint, rules }
     }
 }
 
-impl Backend for M4Backend {
+impl Backend for PaperBackend {
     fn id(&self) -> &str {
         "m4"
     }

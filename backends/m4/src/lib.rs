@@ -1,6 +1,8 @@
-//! m4: a learned flow-level simulator, run in-process on a plain CPU, without a machine-learning framework.
+//! m4: learned flow-level simulators, run in-process on a plain CPU, without a machine-learning framework.
 //!
 //! ```text
+//! Scenario ──► corrected: flowsim-window's fluid, rates corrected by a small learned function ◄── shipped weights ◄── train
+//!
 //! folder of weights ── weights: manifest + safetensors, or TorchScript
 //!                          │
 //! Scenario ── paper: parameters, features ──► model: forward pass ◄── numerics: kernels
@@ -8,16 +10,19 @@
 //! driver ──────────► network: clock, starts, predicted ends, graph of flows and links
 //! ```
 //!
-//! [`paper`] is the published architecture, with [`paper::reference`] as its slow twin. The README has the equations, what
-//! the model leaves out, where it is valid and how fast it is.
+//! [`corrected`] is the default model. [`paper`] is the published architecture, with [`paper::reference`] as its slow twin,
+//! for weights a user has. The README has the equations, what the models leave out, where they are valid and how fast they are.
 
 pub mod backend;
 mod calendar;
 mod capacity;
+pub mod corrected;
 pub mod numerics;
 pub mod paper;
 mod schedule;
+pub mod train;
 pub mod weights;
 
-pub use backend::M4Backend;
+pub use backend::PaperBackend;
+pub use corrected::{CorrectedNetwork, M4Backend};
 pub use paper::{Checkpoint, Components, M4Network, ReferenceNetwork, Rules};

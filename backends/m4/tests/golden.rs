@@ -6,7 +6,7 @@ use mixlab_contract::{
     Application, Backend, BitsPerSec, Bytes, CongestionControl, Flow, Link, NodeId, NodeKind, Scenario, ScenarioParts,
     Silent, SimDuration, SimTime, Topology, Transport,
 };
-use mixlab_m4::{Checkpoint, Components, M4Backend, Rules};
+use mixlab_m4::{Checkpoint, Components, PaperBackend, Rules};
 use std::path::{Path, PathBuf};
 
 fn golden() -> PathBuf {
@@ -74,7 +74,7 @@ fn torchs_files_and_event_loop_are_reproduced_to_a_millionth_of_the_fct() {
     let scenario = scenario(&rows);
     let checkpoint = Checkpoint::load(&golden().join("torchscript")).expect("torch wrote these");
     for (components, column) in [(Components::Merge, 5), (Components::Split, 6)] {
-        let backend = M4Backend::new(Some(checkpoint.clone()), Rules { components, capacity: false });
+        let backend = PaperBackend::new(Some(checkpoint.clone()), Rules { components, capacity: false });
         assert_eq!(backend.check(&scenario), Ok(()));
         let output = backend.run(&scenario, &Silent).expect("runs");
         for (flow, (outcome, row)) in scenario.indices().zip(output.outcomes.iter().zip(&rows)) {

@@ -1,0 +1,184 @@
+//! The learned function: two hidden layers of rectified units.
+//!
+//! ```text
+//! z = (x − centre) · scale        a = max(0, z·A + α)  [H]        b = max(0, a·B + β)  [H]        g = b·c + γ
+//! ```
+//!
+//! Matrices are stored input by input (`A[F][H]`), so that one input's contribution is one run over H outputs: that vectorises
+//! without reordering sums, and inputs that are 0 (half of them behind a rectifier) cost nothing.
+
+use super::features::FEATURES;
+use mixlab_contract::conformance::SplitMix;
+use mixlab_contract::scenario::hex;
+use sha2::{Digest, Sha256};
+
+/// Weights, in the order of the formula.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Perceptron {
+    /// `[F]`
+    pub centre: Vec<f32>,
+    /// `[F]`
+    pub scale: Vec<f32>,
+    /// Width of both hidden layers.
+    pub hidden: usize,
+    /// A `[F][H]`, α `[H]`, B `[H][H]`, β `[H]`, c `[H]`, γ `[1]`, one after another.
+    pub weights: Vec<f32>,
+}
+
+/// Where each tensor begins in [`Perceptron::weights`].
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// α.
+    pub first_bias: usize,
+    /// B.
+    pub second: usize,
+    /// β.
+    pub second_bias: usize,
+    /// c.
+    pub last: usize,
+    /// γ.
+    pub last_bias: usize,
+    /// Number of weights.
+    pub total: usize,
+}
+
+impl Layout {
+    /// The layout for a hidden width.
+    pub const fn of(hidden: usize) -> Self {
+        let first_bias = FEATURES * hidden;
+        let second = first_bias + hidden;
+        let second_bias = second + hidden * hidden;
+        let last = second_bias + hidden;
+        let last_bias = last + hidden;
+        Self { first_bias, second, second_bias, last, last_bias, total: last_bias + 1 }
+    }
+}
+
+/// Hidden values of one evaluation, kept for the gradient.
+#[derive(Clone, Debug, Default)]
+pub struct Activations {
+    /// z `[F]`.
+    pub input: Vec<f32>,
+    /// a `[H]`.
+    pub first: Vec<f32>,
+    /// b `[H]`.
+    pub second: Vec<f32>,
+}
+
+impl Perceptron {
+    /// A function that is 0 everywhere and can be trained: random hidden layers (He's rule), no output yet.
+    pub fn untrained(hidden: usize, seed: u64) -> Self {
+        let layout = Layout::of(hidden);
+        let mut random = SplitMix(seed);
+        let mut weights = vec![0.0; layout.total];
+        let mut fill = |range: std::ops::Range<usize>, inputs: usize| {
+            let width = (6.0 / inputs as f32).sqrt();
+            for w in &mut weights[range] {
+                *w = (random.next_u64() >> 40) as f32 / (1u32 << 23) as f32 * width - width;
+            }
+        };
+        fill(0..layout.first_bias, FEATURES);
+        fill(layout.second..layout.second_bias, hidden);
+        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights }
+    }
+
+    /// SHA-256 of all numbers, little-endian, as hex digits.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for v in self.centre.iter().chain(&self.scale).chain(&self.weights) {
+            digest.update(v.to_le_bytes());
+        }
+        hex(&digest.finalize())
+    }
+
+    /// g(x). Cost: F·H + H² multiplications at most.
+    pub fn evaluate(&self, x: &[f32; FEATURES], at: &mut Activations) -> f32 {
+        let h = self.hidden;
+        let layout = Layout::of(h);
+        let w = &self.weights;
+        at.input.clear();
+        at.input.extend(x.iter().zip(&self.centre).zip(&self.scale).map(|((x, c), s)| (x - c) * s));
+        dense(&at.input, &w[..layout.first_bias], &w[layout.first_bias..layout.second], &mut at.first);
+        dense(&at.first, &w[layout.second..layout.second_bias], &w[layout.second_bias..layout.last], &mut at.second);
+        let sum: f32 = at.second.iter().zip(&w[layout.last..layout.last_bias]).map(|(b, c)| b * c).sum();
+        sum + w[layout.last_bias]
+    }
+
+    /// Adds ∂g·`slope` / ∂weights to `gradient`, for the evaluation that `at` is of.
+    pub fn add_gradient(&self, at: &Activations, slope: f32, gradient: &mut [f32], scratch: &mut [Vec<f32>; 2]) {
+        let h = self.hidden;
+        let layout = Layout::of(h);
+        let [by_first, by_second] = scratch;
+        gradient[layout.last_bias] += slope;
+        let last = &self.weights[layout.last..layout.last_bias];
+        by_second.clear();
+        for j in 0..h {
+            gradient[layout.last + j] += slope * at.second[j];
+            by_second.push(if at.second[j] > 0.0 { slope * last[j] } else { 0.0 });
+        }
+        by_first.clear();
+        for i in 0..h {
+            let row = &self.weights[layout.second + i * h..layout.second + (i + 1) * h];
+            let back: f32 = if at.first[i] > 0.0 { dot(row, by_second) } else { 0.0 };
+            by_first.push(back);
+        }
+        outer(&at.first, by_second, &mut gradient[layout.second..layout.second_bias]);
+        add(by_second, &mut gradient[layout.second_bias..layout.last]);
+        outer(&at.input, by_first, &mut gradient[..layout.first_bias]);
+        add(by_first, &mut gradient[layout.first_bias..layout.second]);
+    }
+}
+
+/// Outputs computed together, in registers.
+const BLOCK: usize = 16;
+
+/// out = max(0, input · matrix + bias). PRECONDITION: the number of outputs is a multiple of [`BLOCK`].
+fn dense(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut Vec<f32>) {
+    out.clear();
+    let h = bias.len();
+    for (block, start) in bias.chunks_exact(BLOCK).zip((0..).step_by(BLOCK)) {
+        let mut sums = [0.0f32; BLOCK];
+        sums.copy_from_slice(block);
+        for (x, row) in input.iter().zip(matrix.chunks_exact(h)) {
+            if *x != 0.0 {
+                let row: &[f32; BLOCK] = row[start..start + BLOCK].try_into().expect("a block lies within its row");
+                for (sum, w) in sums.iter_mut().zip(row) {
+                    *sum += x * w;
+                }
+            }
+        }
+        out.extend(sums.iter().map(|s| s.max(0.0)));
+    }
+}
+
+/// Sum of products in eight interleaved parts, so that it vectorises in a fixed order.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut parts = [0.0f32; 8];
+    let (whole, rest) = (a.len() / 8 * 8, a.len() % 8);
+    for (x, y) in a[..whole].chunks_exact(8).zip(b[..whole].chunks_exact(8)) {
+        for k in 0..8 {
+            parts[k] += x[k] * y[k];
+        }
+    }
+    for k in 0..rest {
+        parts[k] += a[whole + k] * b[whole + k];
+    }
+    parts.iter().sum()
+}
+
+/// matrix += input ⊗ output.
+fn outer(input: &[f32], output: &[f32], matrix: &mut [f32]) {
+    for (x, row) in input.iter().zip(matrix.chunks_exact_mut(output.len())) {
+        if *x != 0.0 {
+            for (m, o) in row.iter_mut().zip(output) {
+                *m += x * o;
+            }
+        }
+    }
+}
+
+fn add(from: &[f32], to: &mut [f32]) {
+    for (t, f) in to.iter_mut().zip(from) {
+        *t += f;
+    }
+}

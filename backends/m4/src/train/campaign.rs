@@ -1,0 +1,205 @@
+//! A training: rounds of simulating with the weights so far and of learning from what happened.
+//!
+//! ```text
+//! round r:  record `lessons` scenarios in closed loop with the weights of now
+//!           take `steps` steps on the recordings of the last `memory` rounds
+//! ```
+//!
+//! A round's recordings are a function of its weights, so a checkpoint keeps the weights of the last rounds instead of the
+//! recordings and makes them again: a training that was interrupted ends in the same bits as one that was not.
+
+use super::descent::{Descent, Schedule, Workspace, assess, standardise};
+use super::record::{Recording, record};
+use crate::corrected::features::FEATURES;
+use crate::corrected::perceptron::{Layout, Perceptron};
+use mixlab_contract::{FlowOutcome, RunError, Scenario};
+use std::collections::VecDeque;
+
+/// A scenario and its ground truth.
+pub type Lesson = (Scenario, Vec<FlowOutcome>);
+
+/// Options of a training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Hidden width, a multiple of 16.
+    pub hidden: usize,
+    /// Rounds.
+    pub rounds: u64,
+    /// Steps per round.
+    pub steps: u64,
+    /// Scenarios recorded per round.
+    pub lessons: usize,
+    /// Rounds whose recordings are learned from.
+    pub memory: usize,
+    /// Flows per step.
+    pub batch: usize,
+    /// Learning rate at the first step.
+    pub rate: f32,
+    /// δ of the loss.
+    pub smooth: f32,
+    /// Weight of a flow = slowdown to this power.
+    pub emphasis: f32,
+    /// Seed of everything.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    /// What the shipped weights were trained with.
+    fn default() -> Self {
+        Self {
+            hidden: 64,
+            rounds: 160,
+            steps: 60,
+            lessons: 10,
+            memory: 10,
+            batch: 256,
+            rate: 0.001,
+            smooth: 0.15,
+            emphasis: 0.3,
+            seed: 1,
+        }
+    }
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// Its number, from 0.
+    pub round: u64,
+    /// Mean loss of its steps.
+    pub loss: f32,
+    /// Mean |ln(predicted ÷ true FCT)| of the scenarios it recorded, in closed loop, before its steps.
+    pub error: f64,
+    /// Mean of the same, signed.
+    pub bias: f64,
+}
+
+/// A training in progress.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    options: Options,
+    descent: Descent,
+    round: u64,
+    /// Weights at the start of the last rounds, and what was recorded with them.
+    memory: VecDeque<(Vec<f32>, Vec<Recording>)>,
+    work: Workspace,
+}
+
+/// Why a checkpoint can't be resumed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// It has the wrong length.
+    #[error("{found} bytes, expected {expected} for these options")]
+    Length {
+        /// Bytes there are.
+        found: usize,
+        /// Bytes there should be.
+        expected: usize,
+    },
+    /// A simulation failed.
+    #[error("{0}")]
+    Run(String),
+}
+
+impl Campaign {
+    /// A training from the beginning: features are standardised over the uncorrected fluid on the first lessons.
+    ///
+    /// # Errors
+    /// [`RunError`] of a simulation.
+    pub fn new(options: Options, lessons: &[Lesson]) -> Result<Self, RunError> {
+        let mut model = Perceptron::untrained(options.hidden, options.seed);
+        let first = &lessons[..lessons.len().min(100)];
+        let made: Result<Vec<Recording>, RunError> =
+            first.iter().map(|(scenario, truth)| record(scenario, truth, &model, options.seed)).collect();
+        standardise(&mut model, &made?);
+        Ok(Self::around(options, model))
+    }
+
+    fn around(options: Options, model: Perceptron) -> Self {
+        let Options { rounds, steps, batch, rate, smooth, emphasis, seed, .. } = options;
+        let schedule = Schedule { steps: rounds * steps, batch, rate, smooth, emphasis, seed };
+        let descent = Descent::new(model, schedule);
+        Self { options, descent, round: 0, memory: VecDeque::new(), work: Workspace::default() }
+    }
+
+    /// Whether all rounds are done.
+    pub fn done(&self) -> bool {
+        self.round >= self.options.rounds
+    }
+
+    /// The weights so far.
+    pub fn model(&self) -> &Perceptron {
+        &self.descent.model
+    }
+
+    /// One round.
+    ///
+    /// # Errors
+    /// [`RunError`] of a simulation.
+    pub fn advance(&mut self, lessons: &[Lesson]) -> Result<Report, RunError> {
+        let made = self.recordings(self.round, &self.descent.model, lessons)?;
+        let (error, bias) = assess(&self.descent.model, &made);
+        self.memory.push_back((self.descent.model.weights.clone(), made));
+        if self.memory.len() > self.options.memory {
+            self.memory.pop_front();
+        }
+        let all: Vec<&Recording> = self.memory.iter().flat_map(|(_, made)| made).collect();
+        let mut loss = 0.0;
+        for _ in 0..self.options.steps {
+            loss += self.descent.advance(&all, &mut self.work);
+        }
+        let report = Report { round: self.round, loss: loss / self.options.steps as f32, error, bias };
+        self.round += 1;
+        Ok(report)
+    }
+
+    fn recordings(&self, round: u64, model: &Perceptron, lessons: &[Lesson]) -> Result<Vec<Recording>, RunError> {
+        let count = self.options.lessons as u64;
+        (round * count..(round + 1) * count)
+            .map(|k| {
+                let (scenario, truth) = &lessons[(k % lessons.len() as u64) as usize];
+                record(scenario, truth, model, self.options.seed.wrapping_add(k))
+            })
+            .collect()
+    }
+
+    /// Everything that a resumed training needs besides options and lessons.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let mut bytes = self.round.to_le_bytes().to_vec();
+        let model = &self.descent.model;
+        let [first, second] = self.descent.moments();
+        let past = self.memory.iter().flat_map(|(weights, _)| weights);
+        let numbers = model.centre.iter().chain(&model.scale).chain(&model.weights).chain(first).chain(second);
+        bytes.extend(numbers.chain(past).flat_map(|v| v.to_le_bytes()));
+        bytes
+    }
+
+    /// A training as it was at a checkpoint. PRECONDITION: same options and lessons. Cost: recording the remembered rounds.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn resume(options: Options, lessons: &[Lesson], bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let weights = Layout::of(options.hidden).total;
+        let round = bytes.get(..8).map_or(0, |b| u64::from_le_bytes(b.try_into().expect("eight bytes were taken")));
+        let kept = round.min(options.memory as u64) as usize;
+        let expected = 8 + 4 * (2 * FEATURES + (3 + kept) * weights);
+        if bytes.len() != expected {
+            return Err(CheckpointError::Length { found: bytes.len(), expected });
+        }
+        let number = |b: &[u8]| f32::from_le_bytes(b.try_into().expect("chunks have four bytes"));
+        let mut numbers = bytes[8..].chunks_exact(4).map(number);
+        let mut take = |count: usize| numbers.by_ref().take(count).collect::<Vec<f32>>();
+        let (centre, scale) = (take(FEATURES), take(FEATURES));
+        let model = Perceptron { centre, scale, hidden: options.hidden, weights: take(weights) };
+        let moments = [take(weights), take(weights)];
+        let mut campaign = Self::around(options, model);
+        campaign.round = round;
+        campaign.descent.restore(moments, round * options.steps);
+        for back in (1..=kept as u64).rev() {
+            let past = Perceptron { weights: take(weights), ..campaign.descent.model.clone() };
+            let made = campaign.recordings(round - back, &past, lessons);
+            campaign.memory.push_back((past.weights, made.map_err(|e| CheckpointError::Run(e.to_string()))?));
+        }
+        Ok(campaign)
+    }
+}

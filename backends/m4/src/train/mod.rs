@@ -1,0 +1,9 @@
+//! Training of the correction: recordings of true lives, loss and gradient, optimiser.
+
+pub mod campaign;
+pub mod descent;
+pub mod record;
+
+pub use campaign::{Campaign, CheckpointError, Lesson, Options, Report};
+pub use descent::{Descent, Schedule};
+pub use record::{Life, Recording, Row, record};

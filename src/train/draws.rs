@@ -1,0 +1,165 @@
+//! Mixes to learn from: drawn in memory over the ranges of the published mix spaces, with size distributions, rack-to-rack
+//! matrices and fabrics of their own, so that nothing a figure is scored on is trained on.
+//!
+//! ```text
+//! window 5–15 KB · buffer 10–16 (× 10 KiB) · load 0.3–0.8 · σ 1 or 2
+//! dctcp K 10–30 · dcqcn K_min 10–30, K_max 30–50 · timely T_low 40–60, T_high 100–150 µs · hp η 70–95, AI 50–100
+//! sizes     exponential, Gaussian, log-normal, Lomax (means 5 KB to 1 MB), or small messages beside large transfers
+//! matrices  log-normal rack weights, optionally sparse; in 40 % of the draws 30 to 90 % of the traffic stays in its rack
+//! fabrics   2 pods of 4 racks of 4 hosts, or 64 to 384 hosts in two to four pods; 10 Gb/s, 1 µs
+//! ```
+
+use crate::spec::json::Document;
+use crate::spec::{Cc, Cluster, LoadedMix, Mix, SizeDistribution, SpatialMatrix, SpecError};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rand_distr::{Distribution, Normal};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A mix and how many flows to make of it.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// The mix.
+    pub mix: LoadedMix,
+    /// Flows.
+    pub nr_flows: usize,
+}
+
+/// Draw number `id` of the stream `seed`; equal arguments give equal draws, whatever was drawn before.
+///
+/// # Errors
+/// A fault of a generated text, which would be a fault of this program.
+pub fn draw(id: u64, seed: u64) -> Result<Draw, SpecError> {
+    let rng = &mut StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(id));
+    let large = rng.gen_bool(0.25);
+    let (pods, fabs, racks, hosts) = if large {
+        (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)])
+    } else {
+        (2, 1, 4, 4)
+    };
+    let spines = hosts >> rng.gen_range(0..3);
+    let file = Path::new("drawn");
+    let cluster = format!(
+        r#"{{"pods": {pods}, "fabs_per_pod": {fabs}, "spines_per_plane": {spines}, "racks_per_pod": {racks},
+        "hosts_per_rack": {hosts}, "host_rate": "10Gbps", "delay": "1us"}}"#
+    );
+    let cluster = Cluster::parse(&Document::new(file, cluster), &mut Vec::new())?;
+    let locality = &mut StdRng::seed_from_u64(seed.wrapping_mul(7_000_003).wrapping_add(id));
+    let rack_share = locality.gen_bool(0.4).then(|| locality.gen_range(0.3..0.9));
+    let sizes = SizeDistribution::parse(&Document::new(file, sizes(rng)))?;
+    let spatial = SpatialMatrix::parse(&Document::new(file, matrix(pods, racks, rack_share, rng)), &mut Vec::new())?;
+    let mix = mix(id, rng);
+    let nr_flows = if large { 5000 } else { 2000 };
+    let mix = LoadedMix {
+        mix,
+        topology: cluster.topology.clone(),
+        cluster: Arc::new(cluster),
+        spatial: Arc::new(spatial),
+        sizes: Arc::new(sizes),
+        spec_file: file.to_path_buf(),
+    };
+    Ok(Draw { mix, nr_flows })
+}
+
+fn mix(id: u64, rng: &mut StdRng) -> Mix {
+    let cc = match rng.gen_range(0..20) {
+        0..6 => Cc::Dctcp,
+        6..12 => Cc::Dcqcn,
+        12..18 => Cc::Timely,
+        _ => Cc::Hp,
+    };
+    let (param_1, param_2) = match cc {
+        Cc::Dctcp => (rng.gen_range(10.0..=30.0), 30.0),
+        Cc::Dcqcn => (rng.gen_range(10.0..=30.0), rng.gen_range(30.0..=50.0)),
+        Cc::Hp => (rng.gen_range(70.0..=95.0), rng.gen_range(50.0..=100.0)),
+        Cc::Timely => (rng.gen_range(40.0..=60.0), rng.gen_range(100.0..=150.0)),
+    };
+    Mix {
+        id,
+        spatial: PathBuf::from("drawn"),
+        size_dist: PathBuf::from("drawn"),
+        lognorm_sigma: f64::from(rng.gen_range(1..=2)),
+        max_load: rng.gen_range(0.3..=0.8),
+        cluster: PathBuf::from("drawn"),
+        duration_s: None,
+        param_id: 0,
+        bfsz: rng.gen_range(10.0..=16.0),
+        window: rng.gen_range(5_000..15_000),
+        enable_pfc: true,
+        cc,
+        param_1,
+        param_2,
+        max_inflight_flows: 0,
+    }
+}
+
+/// Percentiles of 10,000 draws from a random distribution, as text.
+fn sizes(rng: &mut StdRng) -> String {
+    let scale = rng.gen_range(5e3f64.ln()..1e6f64.ln()).exp();
+    let family = rng.gen_range(0..6);
+    let (sigma, shape): (f64, f64) = (rng.gen_range(1.0..2.2), rng.gen_range(1.2..3.0));
+    let (small, ratio) = (rng.gen_range(200f64.ln()..2e3f64.ln()).exp(), rng.gen_range(0.3..0.85));
+    let normal = Normal::<f64>::new(0.0, 1.0).expect("a unit normal");
+    let mut draws: Vec<f64> = (0..10_000u32)
+        .map(|_| {
+            let (u, z): (f64, f64) = (rng.gen_range(0.0..1.0), normal.sample(rng));
+            match family {
+                0 => -scale * (1.0 - u).ln(),
+                1 => scale * (1.0 + 0.7 * z).abs(),
+                2 => scale * (sigma * z - sigma * sigma / 2.0).exp(),
+                3 => scale * (shape - 1.0) * ((1.0 - u).powf(-1.0 / shape) - 1.0),
+                _ if u < ratio => small * (0.7 * z).exp(),
+                _ => scale * (sigma * z - sigma * sigma / 4.0).exp(),
+            }
+        })
+        .map(|s: f64| 50.0 + s.min(3e8))
+        .collect();
+    draws.sort_by(f64::total_cmp);
+    let (mut text, mut last) = (String::new(), 0.0);
+    for percent in 0..=100 {
+        let size = draws[(percent * 100).min(9_999)].round().max(last + 1.0);
+        last = size;
+        let _ = writeln!(text, "{size} {percent}");
+    }
+    text
+}
+
+/// A rack-to-rack matrix as text; `rack_share` is the share of traffic that stays in its rack, if that is fixed.
+fn matrix(pods: usize, racks: usize, rack_share: Option<f64>, rng: &mut StdRng) -> String {
+    let n = pods * racks;
+    let spread: f64 = rng.gen_range(0.0..1.8);
+    let (local, sparse, noise) = (rng.gen_range(0.0..0.5f64), rng.gen_bool(0.4), rng.gen_range(0.0..1.5f64));
+    let keeps_local = rng.gen_bool(0.5);
+    let normal = Normal::<f64>::new(0.0, 1.0).expect("a unit normal");
+    let weights = |rng: &mut StdRng| -> Vec<f64> { (0..n).map(|_| (spread * normal.sample(rng)).exp()).collect() };
+    let (from, to) = (weights(rng), weights(rng));
+    let to_sum: f64 = to.iter().sum();
+    let rows: Vec<String> = (0..n)
+        .map(|s| {
+            let row = (0..n).map(|d| {
+                let mut w = from[s] * to[d] * (noise * normal.sample(rng)).exp() * 100.0;
+                if sparse && rng.gen_bool(0.4) {
+                    w *= 0.01;
+                }
+                if s == d {
+                    w *= if keeps_local { local * n as f64 } else { 0.0 };
+                    w = rack_share.map_or(w, |share| from[s] * to_sum * share / (1.0 - share) * 100.0);
+                }
+                format!("{}", (w.round() as u64).max(u64::from(s != d)))
+            });
+            format!("[{}]", row.collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    let name = |r: usize| format!("\"r{r}\"");
+    let names: Vec<String> = (0..n).map(name).collect();
+    let pods_text: Vec<String> =
+        (0..pods).map(|p| format!("\"p{p}\": [{}]", names[p * racks..(p + 1) * racks].join(","))).collect();
+    format!(
+        r#"{{"matrix": {{"inner": [{}], "idx2name": [{}]}}, "pod2tors": {{{}}}, "nr_pods": {pods}, "nr_racks": {n}}}"#,
+        rows.join(","),
+        names.join(","),
+        pods_text.join(",")
+    )
+}
