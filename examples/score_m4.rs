@@ -23,6 +23,8 @@ use std::path::Path;
 
 /// Upper ends of the size buckets, in bytes.
 const SIZES: [u64; 5] = [1 << 10, 10 << 10, 100 << 10, 1 << 20, u64::MAX];
+/// Fewest flows of a size bucket in a scenario for it to count.
+const FEWEST: usize = 20;
 /// Upper ends of the classes of true mean slowdown.
 const LEVELS: [f64; 4] = [1.6, 2.2, 3.5, f64::INFINITY];
 
@@ -79,6 +81,36 @@ fn errors(pairs: &[(f64, f64)]) -> Option<[f64; 4]> {
     Some([mean, quantile(&each, 0.9)?, (guess / truth - 1.0).abs() * 100.0, bias])
 }
 
+/// Adds one backend's errors on one scenario to every group it belongs to; the row of all flows.
+fn tally(
+    table: &mut Table,
+    k: usize,
+    s: &Scenario,
+    truth: &[Option<f64>],
+    guess: &[Option<f64>],
+) -> Option<(f64, [f64; 4])> {
+    let finished: Vec<f64> = truth.iter().flatten().copied().collect();
+    let level = finished.iter().sum::<f64>() / finished.len() as f64;
+    let class = LEVELS.iter().find(|l| level < **l).copied().unwrap_or(f64::INFINITY);
+    let sizes = s.flows().iter().map(|f| f.size.0);
+    let known = |(size, (t, g)): (u64, (&Option<f64>, &Option<f64>))| Some((size, ((*t)?, (*g)?)));
+    let all: Vec<(u64, (f64, f64))> = sizes.zip(truth.iter().zip(guess)).filter_map(known).collect();
+    let row = errors(&all.iter().map(|a| a.1).collect::<Vec<_>>())?;
+    add(table, "all".into(), k, row);
+    add(table, format!("cc {}", s.transport().congestion_control.name()), k, row);
+    add(table, format!("true mean slowdown < {class}"), k, row);
+    for (i, top) in SIZES.iter().enumerate() {
+        let bottom = if i == 0 { 0 } else { SIZES[i - 1] };
+        let some: Vec<(f64, f64)> = all.iter().filter(|a| a.0 > bottom && a.0 <= *top).map(|a| a.1).collect();
+        if some.len() >= FEWEST
+            && let Some(row) = errors(&some)
+        {
+            add(table, format!("size class {i}"), k, row);
+        }
+    }
+    Some((level, row))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: score_m4 TRUTH_FOLDER mixes=FILE | drawn=STREAM …")?;
     let m4 = match argument("weights") {
@@ -91,33 +123,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scenarios = scenarios()?;
     for (id, s) in &scenarios {
         let truth = slowdowns(s, &truth::outcomes(s, &PacketBackend::NS3, Path::new(&folder))?);
-        let finished: Vec<f64> = truth.iter().flatten().copied().collect();
-        let level = finished.iter().sum::<f64>() / finished.len() as f64;
-        let class = LEVELS.iter().find(|l| level < **l).copied().unwrap_or(f64::INFINITY);
         for (k, backend) in backends.iter().enumerate() {
             let before = cpu_time::ThreadTime::now();
             let output = backend.run(s, &Silent)?;
             cpu[k] += before.elapsed().as_secs_f64();
-            let guess = slowdowns(s, &output.outcomes);
-            let sizes = s.flows().iter().map(|f| f.size.0);
-            let all: Vec<(u64, (f64, f64))> =
-                sizes.zip(truth.iter().zip(&guess)).filter_map(|(size, (t, g))| Some((size, ((*t)?, (*g)?)))).collect();
-            let pairs: Vec<(f64, f64)> = all.iter().map(|a| a.1).collect();
-            let Some(row) = errors(&pairs) else { continue };
+            let Some((level, row)) = tally(&mut table, k, s, &truth, &slowdowns(s, &output.outcomes)) else { continue };
             if argument("each").is_some() {
                 println!("{id:>8} {:>15} true mean {level:6.2} errors {row:6.1?}", backend.id());
-            }
-            add(&mut table, "all".into(), k, row);
-            add(&mut table, format!("cc {}", s.transport().congestion_control.name()), k, row);
-            add(&mut table, format!("true mean slowdown < {class}"), k, row);
-            for (i, top) in SIZES.iter().enumerate() {
-                let bottom = if i == 0 { 0 } else { SIZES[i - 1] };
-                let some: Vec<(f64, f64)> = all.iter().filter(|a| a.0 > bottom && a.0 <= *top).map(|a| a.1).collect();
-                if some.len() >= 20
-                    && let Some(row) = errors(&some)
-                {
-                    add(&mut table, format!("size class {i}"), k, row);
-                }
             }
         }
     }

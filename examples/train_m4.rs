@@ -1,7 +1,7 @@
 //! Trains the corrected m4 model: mixes are drawn, simulated by `packet` once, and learned from in rounds.
 //!
 //! ```text
-//! cargo run --release --example train_m4 -- FOLDER [draws=360] [rounds=160] [steps=60] [hidden=64] …
+//! cargo run --release --example train_m4 -- FOLDER [draws=440] [rounds=300] [steps=60] [hidden=64] …
 //! ```
 //!
 //! FOLDER gets the ground truth (`truth/`), a checkpoint every ten rounds, the log (`log.csv`) and in the end
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
     let options = options()?;
-    let draws: u64 = argument("draws", 360)?;
+    let draws: u64 = argument("draws", 440)?;
     let lessons: Result<Vec<Lesson>, _> = (0..draws).map(|id| lesson(id, &folder.join("truth"))).collect();
     let mut lessons = lessons?;
     // Heavily loaded scenarios are rare, and the ones in which a wrong correction feeds back: they are learned from twice.

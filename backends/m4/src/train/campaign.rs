@@ -48,7 +48,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             hidden: 64,
-            rounds: 160,
+            rounds: 300,
             steps: 60,
             lessons: 10,
             memory: 10,
