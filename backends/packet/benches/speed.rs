@@ -26,9 +26,23 @@ const LINK: BitsPerSec = BitsPerSec::from_gbps(10);
 const FABRICS: [(u32, u32, u32, u64); 4] =
     [(4, 8, 8, 20_000), (16, 16, 16, 20_000), (64, 16, 16, 40_000), (256, 24, 24, 50_000)];
 
-/// Flow sizes of Hadoop nodes, coarsely: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
-const HADOOP: [(f64, f64); 6] =
-    [(100.0, 0.0), (300.0, 0.2), (1_000.0, 0.6), (100_000.0, 0.9), (1_000_000.0, 0.97), (10_000_000.0, 1.0)];
+/// Flow sizes of Hadoop nodes: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
+const HADOOP: [(f64, f64); 14] = [
+    (80.0, 0.0),
+    (300.0, 0.05),
+    (400.0, 0.2),
+    (610.0, 0.4),
+    (1_000.0, 0.6),
+    (6_300.0, 0.7),
+    (48_000.0, 0.8),
+    (130_000.0, 0.9),
+    (300_000.0, 0.95),
+    (1_700_000.0, 0.98),
+    (7_800_000.0, 0.99),
+    (49_000_000.0, 0.995),
+    (87_000_000.0, 0.999),
+    (96_000_000.0, 1.0),
+];
 
 fn main() {
     println!("| hosts | flows | cc | packets | events | CPU s | packets per CPU s | events per CPU s | peak memory |");
@@ -48,7 +62,7 @@ fn main() {
             }
         }
         if asked(&["32", "256", "1024", "6144", "hadoop"], "hadoop") {
-            measure(&fabric((4, 8, 8), &hadoop_sizes(10_000), control), clean);
+            measure(&fabric((4, 8, 8), &hadoop_sizes(2_000), control), clean);
         }
         let of = |hosts| speeds.iter().find(|(h, _)| *h == hosts).map(|(_, speed)| speed);
         if let (Some(small), Some(large)) = (of(32), of(1024)) {
@@ -170,14 +184,15 @@ fn fabric((leaves, per_leaf, spines): (u32, u32, u32), sizes: &[f64], control: C
         flows: flows.collect(),
         topology: Topology::new(kinds, links, (hosts..nodes).map(NodeId).collect()).expect("a valid fabric"),
         paths: None,
-        transport: transport(control),
+        transport: transport(leaves, control),
         application: Application::Open,
         horizon: SimTime::from_ns(10_000_000_000),
     };
     Scenario::new(parts).expect("a valid scenario")
 }
 
-fn transport(congestion_control: CongestionControl) -> Transport {
+/// Buffers grow with the ports of a spine, so that headroom suffices and nothing is lost.
+fn transport(leaves: u32, congestion_control: CongestionControl) -> Transport {
     let dctcp = matches!(congestion_control, CongestionControl::Dctcp { .. });
     let marking = match dctcp {
         true => Marking { k_min: Bytes(20_000), k_max: Bytes(20_000), p_max: 1.0 },
@@ -196,7 +211,7 @@ fn transport(congestion_control: CongestionControl) -> Transport {
         ),
         pfc: true,
         ecn: true,
-        buffer: Bytes(130 * 1024),
+        buffer: Bytes(130 * 1024 * u64::from(leaves.div_ceil(64).pow(2))),
         marking: vec![(LINK, marking)],
         congestion_control,
         rng_run: 1,
