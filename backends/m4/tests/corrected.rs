@@ -33,6 +33,12 @@ fn the_shipped_model_obeys_every_law() {
 }
 
 #[test]
+fn the_shipped_weights_are_those_that_their_description_names() {
+    let digest = weights::shipped().expect("the shipped weights can be read").digest();
+    assert!(include_str!("../weights/corrected.md").contains(&digest), "{digest}");
+}
+
+#[test]
 fn a_lone_flow_without_telemetry_is_exactly_ideal_whatever_the_weights() {
     let backend = M4Backend::with_weights(noisy(3));
     for seed in 0..40 {
