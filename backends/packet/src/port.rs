@@ -33,8 +33,9 @@ pub(crate) struct Port {
     pub to_host: bool,
 }
 
-/// The rest of a device: what only some packets touch.
+/// The rest of a device: what only some packets touch. One cache line.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Device {
     pub rate: u64,
     pub marking: Marking,

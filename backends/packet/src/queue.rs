@@ -1,14 +1,15 @@
 //! Event queues: events leave in the order (time, insertion number), the order of ns-3's scheduler.
 //!
-//! [`TimingWheel`] is the fast one: one slot per 2^SHIFT ticks for the next [`SLOTS`] slots, each an ordered list, and a heap
-//! for what lies beyond. [`Wheel`] has one tick per slot, [`FineWheel`] 1,024, for a clock of picoseconds. [`PlainHeap`] is
+//! [`TimingWheel`] is the fast one: one slot per 2^SHIFT ticks for the next [`SLOTS`] slots, each an ordered list; a second
+//! wheel of [`TURNS`] slots, each a whole turn of the first, not ordered; and a heap for what lies beyond. [`Wheel`] has one tick per slot, [`FineWheel`] 1,024, for a clock of picoseconds. [`PlainHeap`] is
 //! the slow, obvious twin. All take an event with an insertion number that was reserved earlier, so that an engine may
 //! decide late that an event is needed after all.
 //!
-//! CORRECTNESS of the wheel with one tick per slot: an event for time T goes to the far heap while the wheel's base is
-//! ≤ T − SLOTS, and straight to its slot afterwards. The base never moves without first moving every far event that came
-//! within reach, in heap order; so whatever is in a slot from the heap precedes, in list and in number, whatever is put
-//! there directly, and a push need not look. With several ticks per slot every insertion looks for its place.
+//! CORRECTNESS: with `turn` = slot ÷ SLOTS, an event waits in the second wheel at most until the base enters its turn, and
+//! the base never enters or passes a turn with waiting events without moving them to their slots; the same holds for the heap
+//! and the second wheel. An event moved there looks for its place by (time, number). A push under a new number into a wheel
+//! with one tick per slot need not look: every event already in the slot has a smaller number, and every event of that time
+//! still waiting was pushed earlier but is put in its place when it is moved.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +17,11 @@ use std::collections::BinaryHeap;
 /// Slots of a wheel: at about 1 ns each, more than a full packet's transmission plus propagation on usual links.
 pub const SLOTS: u64 = 8192;
 
+/// Turns of the first wheel that the second one covers: at about 8 µs each, more than the timers of congestion control.
+pub const TURNS: u64 = 256;
+
 const MASK: u64 = SLOTS - 1;
+const TURN_WORDS: usize = TURNS as usize / 64;
 const WORDS: usize = SLOTS as usize / 64;
 const NONE: u32 = u32::MAX;
 
@@ -117,9 +122,12 @@ pub struct TimingWheel<const SHIFT: u32> {
     occupied: Box<[u64; WORDS]>,
     nodes: Vec<Node>,
     free: u32,
+    /// Events of later turns, by turn, and one bit per turn that has any.
+    turns: Vec<Vec<Scheduled>>,
+    waiting: [u64; TURN_WORDS],
+    /// First turn with waiting events, in the second wheel or beyond; the maximum if there is none.
+    first_waiting: u64,
     far: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
-    /// Slot of the first far event, or the maximum.
-    first_far: u64,
 }
 
 impl<const SHIFT: u32> Default for TimingWheel<SHIFT> {
@@ -132,8 +140,10 @@ impl<const SHIFT: u32> Default for TimingWheel<SHIFT> {
             occupied: Box::new([0; WORDS]),
             nodes: Vec::new(),
             free: NONE,
+            turns: vec![Vec::new(); TURNS as usize],
+            waiting: [0; TURN_WORDS],
+            first_waiting: u64::MAX,
             far: BinaryHeap::new(),
-            first_far: u64::MAX,
         }
     }
 }
@@ -182,13 +192,21 @@ impl<const SHIFT: u32> EventQueue for TimingWheel<SHIFT> {
             }
             return self.current.pop();
         }
-        let next = self.next_slot()?;
+        let next = loop {
+            let next = self.next_slot();
+            let turn = next.map_or(u64::MAX, |slot| slot / SLOTS);
+            if self.first_waiting > turn || self.first_waiting == u64::MAX {
+                break next?;
+            }
+            if self.first_waiting * SLOTS > until >> SHIFT {
+                return None;
+            }
+            self.enter_turn(self.first_waiting);
+        };
         if next > until >> SHIFT {
             return None;
         }
-        if next != self.base {
-            self.advance(next);
-        }
+        self.base = next;
         let first = self.turn_over((next & MASK) as usize);
         if SHIFT > 0 && first.time > until {
             self.current.push(first);
@@ -253,8 +271,44 @@ impl<const SHIFT: u32> TimingWheel<SHIFT> {
     }
 
     fn push_far(&mut self, e: Scheduled) {
-        self.first_far = self.first_far.min(e.time >> SHIFT);
-        self.far.push(Reverse((e.time, e.number, e.what, e.operand)));
+        let turn = (e.time >> SHIFT) / SLOTS;
+        self.first_waiting = self.first_waiting.min(turn);
+        if turn - self.base / SLOTS < TURNS {
+            let place = (turn % TURNS) as usize;
+            self.turns[place].push(e);
+            self.waiting[place / 64] |= 1 << (place % 64);
+        } else {
+            self.far.push(Reverse((e.time, e.number, e.what, e.operand)));
+        }
+    }
+
+    /// Moves the base to the beginning of `turn`, the first with waiting events, unless it is there already, and the events
+    /// to their slots.
+    fn enter_turn(&mut self, turn: u64) {
+        self.base = self.base.max(turn * SLOTS);
+        while let Some(Reverse((time, number, what, operand))) = self.far.peek().copied() {
+            if (time >> SHIFT) / SLOTS - turn >= TURNS {
+                break;
+            }
+            self.far.pop();
+            self.push_far(Scheduled { time, number, what, operand });
+        }
+        let place = (turn % TURNS) as usize;
+        let mut events = std::mem::take(&mut self.turns[place]);
+        self.waiting[place / 64] &= !(1 << (place % 64));
+        events.drain(..).for_each(|e| self.insert_in_list(e));
+        self.turns[place] = events;
+        self.first_waiting = self.next_waiting(turn);
+    }
+
+    /// The first turn after `turn` with waiting events.
+    fn next_waiting(&self, turn: u64) -> u64 {
+        let ahead = (1..TURNS).find(|step| {
+            let place = ((turn + step) % TURNS) as usize;
+            self.waiting[place / 64] >> (place % 64) & 1 == 1
+        });
+        let far = self.far.peek().map_or(u64::MAX, |Reverse((time, ..))| (time >> SHIFT) / SLOTS);
+        ahead.map_or(far, |step| (turn + step).min(far))
     }
 
     /// Empties the list of slot `base`, which is not empty: returns its first event and keeps the others in `current`.
@@ -277,7 +331,7 @@ impl<const SHIFT: u32> TimingWheel<SHIFT> {
         }
     }
 
-    /// The first slot that is not empty, or that of the first far event.
+    /// The first slot that is not empty.
     #[inline]
     fn next_slot(&self) -> Option<u64> {
         let start = (self.base & MASK) as usize;
@@ -293,18 +347,7 @@ impl<const SHIFT: u32> TimingWheel<SHIFT> {
                 return Some(self.base + distance);
             }
         }
-        (self.first_far != u64::MAX).then_some(self.first_far)
-    }
-
-    /// Moves the base to `slot` and brings far events within reach into their slots.
-    #[inline]
-    fn advance(&mut self, slot: u64) {
-        self.base = slot;
-        while self.first_far.wrapping_sub(slot) < SLOTS {
-            let Some(Reverse((time, number, what, operand))) = self.far.pop() else { break };
-            self.insert_in_list(Scheduled { time, number, what, operand });
-            self.first_far = self.far.peek().map_or(u64::MAX, |Reverse((time, ..))| *time >> SHIFT);
-        }
+        None
     }
 }
 

@@ -108,8 +108,10 @@ impl HopRecord for ExactRecord {
     }
 }
 
-/// Records of one packet, and how many ports wrote one (those beyond the fifth overwrite from the first).
+/// Records of one packet, and how many ports wrote one (those beyond the fifth overwrite from the first). One cache line of
+/// wire records.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Telemetry<R> {
     pub hops: [R; HOPS],
     pub count: u16,
