@@ -185,7 +185,7 @@ fn events<N: Network>(scenario: &Scenario, network: &mut N, stops: &[SimTime]) -
     Ok(seen)
 }
 
-/// A small generator for test scenarios (SplitMix64); nothing a result depends on uses it.
+/// A small generator (SplitMix64) for test scenarios, for which flows the floor shifts, and for initial weights in training.
 #[derive(Clone, Debug)]
 pub struct SplitMix(pub u64);
 
