@@ -50,11 +50,15 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> R
 pub(super) async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as u32;
     match version(connection, path, known).await? {
-        // Its first writer was killed before it had made the tables.
-        0 => Err(StoreError::NotFound { path: path.to_owned() }),
+        // Its first writer was killed before it made the store.
+        0 if is_empty(connection, path).await? => Err(StoreError::NotFound { path: path.to_owned() }),
         found if found < known => Err(StoreError::TooOld { path: path.to_owned(), found, known }),
         _ => Ok(()),
     }
+}
+
+async fn is_empty(connection: &mut SqliteConnection, path: &Path) -> Result<bool, StoreError> {
+    query_scalar("SELECT count(*) = 0 FROM sqlite_schema").fetch_one(connection).await.at(path)
 }
 
 async fn migrate_with(connection: &mut SqliteConnection, path: &Path, all: &[&str]) -> Result<(), StoreError> {
@@ -131,6 +135,14 @@ mod tests {
         migrate_with(&mut connection, folder.path(), &broken).await.expect_err("there is no such table");
         assert_eq!(schema(&mut connection).await, before);
         assert_eq!(version(&mut connection, folder.path(), 9).await.expect("ours"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_without_anything_in_it_is_no_store_yet() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut connection = empty(folder.path()).await;
+        let refused = check(&mut connection, folder.path()).await;
+        assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
     }
 
     #[tokio::test]

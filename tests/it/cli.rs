@@ -12,9 +12,9 @@ fn a_sweep_stores_its_runs_and_the_same_command_does_nothing_again() {
     let dir = tempdir().expect("a temporary directory");
     let args = ["--root=./demo", "--mixes", &demo(), "--nr-flows", "200", "mlsys"];
     let (out, err) = run_expecting(0, dir.path(), &args);
-    assert!(out.is_empty() && err.contains("2 runs finished"), "{out}{err}");
+    assert!(out.is_empty() && err.contains("3 runs finished"), "{out}{err}");
     let (_, err) = run_expecting(0, dir.path(), &args);
-    assert!(err.contains("0 runs finished, 2 done before"), "{err}");
+    assert!(err.contains("0 runs finished, 3 done before"), "{err}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn events_are_one_json_object_per_line_on_stdout() {
     let names: Vec<_> = events.iter().map(|e| e["event"].as_str().expect("a name")).collect();
     assert_eq!(names.first(), Some(&"sweep-started"));
     assert_eq!(names.last(), Some(&"sweep-finished"));
-    assert_eq!(names.iter().filter(|n| **n == "run-finished").count(), 2);
+    assert_eq!(names.iter().filter(|n| **n == "run-finished").count(), 3);
     assert!(events.iter().all(|e| e["version"] == 1));
 }
 
@@ -94,7 +94,7 @@ fn a_dry_run_lists_what_would_run_and_stores_nothing() {
     let args = ["--root", "r", "--mixes", &demo(), "--nr-flows", "50", "--dry-run", "mlsys"];
     for _ in 0..2 {
         let (out, _) = run_expecting(0, dir.path(), &args);
-        assert!(out.contains("flowsim-window") && out.contains("2 runs to do, 0 done"), "{out}");
+        assert!(out.contains("flowsim-window") && out.contains("3 runs to do, 0 done"), "{out}");
     }
 }
 
@@ -122,7 +122,7 @@ fn exports_are_what_notebooks_expect() {
     assert_eq!(records.lines().count(), 51);
     assert!(dir.path().join("r/0/packet/elapsed.txt").exists());
     let (csv, _) = run_expecting(0, dir.path(), &["--root", "r", "export", "--format", "csv", "--out", "-"]);
-    assert_eq!(csv.lines().count(), 1 + 4 * 50);
+    assert_eq!(csv.lines().count(), 1 + 5 * 50); // ideal, flowsim, flowsim-window, m4, packet
     run_expecting(0, dir.path(), &["--root", "r", "export", "--format", "parquet", "--out", "all.parquet"]);
     assert!(dir.path().join("all.parquet").exists());
 }
