@@ -48,7 +48,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static dyn Figure>, Failure> {
         return Ok(figures::all().to_vec());
     }
     let by_name = |name: &String| {
-        figures::all().iter().copied().find(|f| f.name() == name).ok_or_else(|| {
+        figures::named(name).ok_or_else(|| {
             let known: Vec<_> = figures::all().iter().map(|f| f.name()).collect();
             Failure::new(Exit::Usage, format!("there is no figure `{name}`; there are {}", known.join(", ")))
         })
