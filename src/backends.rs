@@ -1,5 +1,6 @@
-//! The backends of this build, by name, and the groups a subcommand may mean.
+//! The backends of this build and the external ones, by name, and the groups a subcommand may mean.
 
+use crate::external::{ExternalBackend, Manifest};
 use crate::floor::FloorBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
@@ -34,6 +35,8 @@ pub struct BackendOptions {
     pub clean: bool,
     /// Dense supervision from the packet simulations.
     pub supervise: bool,
+    /// External backends that were found.
+    pub external: Vec<Arc<Manifest>>,
 }
 
 /// Why a requested backend can't be used.
@@ -60,14 +63,14 @@ pub enum BackendError {
     Option(String),
 }
 
-/// All backends of this build, available here or not, in the order in which tables and legends list them.
+/// All backends of this build, then the external ones, available here or not, in the order in which tables and legends list them.
 ///
 /// # Errors
 /// [`BackendError::Option`] if an option names something that is not there or not what it should be.
 pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, BackendError> {
     let packet =
         |p: PacketBackend| -> Arc<dyn Backend> { Arc::new(if options.supervise { p.supervised() } else { p }) };
-    Ok(vec![
+    let mut backends: Vec<Arc<dyn Backend>> = vec![
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
@@ -76,7 +79,11 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
         packet(PacketBackend::CLEAN),
         Arc::new(FloorBackend),
         ns3(options)?,
-    ])
+    ];
+    for manifest in &options.external {
+        backends.push(Arc::new(ExternalBackend::new(Arc::clone(manifest))));
+    }
+    Ok(backends)
 }
 
 /// The model that ships with its weights, or the published architecture with the user's.
@@ -117,8 +124,10 @@ pub fn named(name: &str, options: &BackendOptions) -> Result<Vec<Arc<dyn Backend
         let here = known.iter().filter(|b| wanted(b.id()) && b.probe() == Availability::Available);
         here.cloned().collect::<Vec<_>>()
     };
+    let only_by_name = |id: &str| options.external.iter().any(|m| m.name == id && !m.in_all);
+    let in_all = |id: &str| !["packet", "packet-clean", "floor"].contains(&id) && !only_by_name(id);
     match name {
-        "all" => Ok(available(&|id| id == truth || !["packet", "packet-clean", "floor"].contains(&id))),
+        "all" => Ok(available(&|id| id == truth || in_all(id))),
         "packet" => Ok(vec![one(truth, &known)?]),
         "floor" if options.clean => {
             let reason = "it is the floor of the ns3 fidelity; leave --fidelity clean out".into();

@@ -1,7 +1,7 @@
 //! A plan: scenarios × backends − what is already stored. Pure bookkeeping; the runner executes it.
 
 use crate::spec::{LoadedMix, LoadedSpec};
-use crate::store::{MixEntry, RunStatus, StoreError, Writer};
+use crate::store::{Ledger, MixEntry, RunStatus, StoreError};
 use crate::workload::{self, Generator, WorkloadError, WorkloadOptions};
 use mixlab_contract::{Backend, Scenario};
 use std::sync::Arc;
@@ -89,11 +89,11 @@ fn expand(mix: &LoadedMix, options: &WorkloadOptions) -> Result<PlannedScenario,
 
 /// Whether a stored ok run has to be repeated for its supervision alone. Its outcomes stay.
 async fn lacks_supervision(
-    writer: &Writer,
+    stored: &impl Ledger,
     scenario: &PlannedScenario,
     backend: &dyn Backend,
 ) -> Result<bool, StoreError> {
-    Ok(backend.supervises() && !writer.has_supervision(&scenario.digest, backend.id(), &backend.fingerprint()).await?)
+    Ok(backend.supervises() && !stored.has_supervision(&scenario.digest, backend.id(), &backend.fingerprint()).await?)
 }
 
 impl Plan {
@@ -104,7 +104,7 @@ impl Plan {
     pub async fn new(
         scenarios: Vec<PlannedScenario>,
         backends: Vec<Arc<dyn Backend>>,
-        writer: &Writer,
+        stored: &impl Ledger,
         retry_failed: bool,
     ) -> Result<Self, StoreError> {
         let mut plan = Self { scenarios, backends, missing: Vec::new(), done: 0, kept_failures: 0 };
@@ -116,8 +116,8 @@ impl Plan {
                 continue;
             }
             for (b, backend) in plan.backends.iter().enumerate() {
-                match writer.run_status(&scenario.digest, backend.id(), &fingerprints[b]).await? {
-                    Some(RunStatus::Ok) if !lacks_supervision(writer, scenario, backend.as_ref()).await? => {
+                match stored.run_status(&scenario.digest, backend.id(), &fingerprints[b]).await? {
+                    Some(RunStatus::Ok) if !lacks_supervision(stored, scenario, backend.as_ref()).await? => {
                         plan.done += 1
                     }
                     Some(RunStatus::Ok) => plan.missing.push(PlannedRun { scenario: s, backend: b }),

@@ -1,8 +1,9 @@
 //! The command line as typed. Every option may stand before or after the subcommand, as in parsimon-eval's calls and not.
 
 use super::exit::Exit;
+use super::start::Start;
 use crate::backends::BackendOptions;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,11 +35,13 @@ pub struct Common {
     #[arg(long, global = true, value_name = "N", default_value_t = 2000, value_parser = flow_count)]
     pub nr_flows: u64,
     /// Start all flows at 1 s; with `max_inflight_flows` each rack keeps that many outstanding (closed loop)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub enable_app: bool,
     /// Also store the dense supervision that learned simulators are trained on: remaining bytes of all active flows and queues
     /// on their paths at every flow start and end (`packet` only; runs stored without it are repeated to add it)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub enable_train: bool,
     /// Packet simulation: as ns-3 is, or the same transport with its faults mended (backend `packet-clean`; with `all`, in
     /// place of `packet`; in `compare` and `figures`, the baseline if none is named)
@@ -71,12 +74,18 @@ pub struct Common {
     /// Weights of the learned simulator: a folder with manifest.json, or with the original's eight .pt files
     #[arg(long, global = true, value_name = "DIR")]
     pub m4_weights: Option<PathBuf>,
+    /// Folder of an external backend (with a backend.toml), or of several; may be repeated (./backends is always looked at)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub backend_dir: Vec<PathBuf>,
     /// No progress and no remarks on stderr, only errors
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
     /// `ndjson`: one JSON object per event on stdout instead of progress (see `mixlab help-events`)
     #[arg(long, global = true, value_enum, default_value_t = MessageFormat::Human)]
     pub message_format: MessageFormat,
+    /// What was found before the command line was read.
+    #[arg(skip)]
+    pub start: Start,
 }
 
 impl Common {
@@ -89,6 +98,7 @@ impl Common {
             m4_weights: self.m4_weights.clone(),
             clean: self.fidelity == Fidelity::Clean,
             supervise: self.enable_train,
+            external: self.start.external.clone(),
         }
     }
 }
@@ -178,10 +188,14 @@ pub enum Command {
     Import(ImportArgs),
     /// Write stored results as files
     Export(ExportArgs),
-    /// What mixlab finds on this machine
-    Doctor,
+    /// What mixlab finds on this machine, and which settings are in force and why
+    Doctor(DoctorArgs),
+    /// Write a commented starter mix that runs as it is
+    Init(InitArgs),
     /// Print the schema of the ndjson events
     HelpEvents,
+    /// Print what mixlab.toml and the environment can set
+    HelpSettings(HelpSettingsArgs),
     /// Print a shell completion script
     Completions {
         /// For which shell
@@ -189,6 +203,39 @@ pub enum Command {
     },
     /// Print the man page (roff)
     Man,
+    /// An external backend, by its name.
+    #[command(skip)]
+    External(String),
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Hold a backend to the laws of the contract on random scenarios, and print law by law how it fares
+    #[arg(long, value_name = "BACKEND")]
+    pub conformance: Option<String>,
+    /// Scenarios per law
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub scenarios: u64,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// File to write
+    #[arg(value_name = "FILE", default_value = "my.mix.json")]
+    pub file: PathBuf,
+    /// Overwrite the file if it is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `help-settings`.
+#[derive(Debug, Args)]
+pub struct HelpSettingsArgs {
+    /// As a JSON Schema of mixlab.toml, for editors
+    #[arg(long)]
+    pub schema: bool,
 }
 
 /// Options of `expand`.

@@ -1,11 +1,12 @@
-//! `doctor`: what mixlab finds on this machine.
+//! `doctor`: what mixlab finds on this machine, which settings are in force and why, and whether a backend keeps the laws.
 
 use super::args::Common;
 use super::data;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::status::stored_runs;
-use crate::backends::{NOT_BUILT, registry};
+use crate::backends::{self, NOT_BUILT, registry};
+use crate::conformance::{Judgement, judge};
 use crate::store::{Reader, StoreError, sqlite_version};
 use mixlab_contract::Availability;
 use std::fmt::Write;
@@ -27,7 +28,12 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     for (name, reason) in NOT_BUILT {
         let _ = writeln!(text, "  {name:16}unavailable: {reason}");
     }
-    let _ = writeln!(text, "\nroot      {}", common.root.display());
+    for manifest in &common.start.external {
+        let _ = writeln!(text, "  {:16}is external: {}", manifest.name, manifest.folder.display());
+    }
+    let _ =
+        writeln!(text, "\nsettings (flag > environment > mixlab.toml > default)\n{}", indented(&common.start.in_force));
+    let _ = writeln!(text, "root      {}", common.root.display());
     let state = match Reader::open(&common.root).await {
         Err(StoreError::NotFound { .. }) => "no store yet".to_owned(),
         Err(e) => format!("unusable: {e}"),
@@ -35,6 +41,50 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     };
     let _ = writeln!(text, "store     {state}");
     data(&text)
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// Holds one backend to the laws of the contract; files of broken runs are kept under the root.
+pub fn conformance(common: &Common, name: &str, scenarios: u64) -> Result<Exit, Failure> {
+    /// Broken cases that are shown of each law.
+    const SHOWN: usize = 3;
+    let found = backends::named(name, &common.backends())?;
+    let [backend] = &found[..] else {
+        return Err(Failure::new(Exit::Usage, format!("`{name}` stands for several backends; name one")));
+    };
+    let work_root = common.root.join("work").join(format!("conformance-{}-{}", backend.id(), std::process::id()));
+    let judgements = judge(&**backend, scenarios, &work_root)?;
+    let mut text = format!("{} ({})\n", backend.id(), backend.fingerprint());
+    for Judgement { law, held, left_out, broken } in &judgements {
+        let verdict = match (held, broken.len()) {
+            (_, 1..) => "BROKEN",
+            (0, _) => "not tried",
+            _ => "held",
+        };
+        let _ = writeln!(text, "\n{verdict:9} {}", law.words());
+        let _ = writeln!(
+            text,
+            "          on {held} of {scenarios} scenarios, {} broken, {left_out} not supported or exempt",
+            broken.len()
+        );
+        for (seed, seen) in broken.iter().take(SHOWN) {
+            let _ = writeln!(text, "          scenario {seed}: {seen}");
+        }
+    }
+    let is_broken = judgements.iter().any(|j| !j.broken.is_empty());
+    if is_broken {
+        let _ = writeln!(text, "\nfiles of broken runs: {}", work_root.display());
+    } else {
+        let _ = std::fs::remove_dir_all(&work_root); // harmless if it stays
+        let _ = std::fs::remove_dir(common.root.join("work"));
+        let _ = std::fs::remove_dir(&common.root); // only if it was made for this
+    }
+    data(&text)?;
+    let tried = judgements.iter().any(|j| j.held > 0);
+    Ok(if is_broken || !tried { Exit::RunsFailed } else { Exit::Ok })
 }
 
 fn processor() -> String {

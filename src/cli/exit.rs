@@ -12,11 +12,11 @@ pub enum Exit {
     Internal = 1,
     /// The command line makes no sense (clap uses the same number).
     Usage = 2,
-    /// A mix, mix space, cluster, matrix or size distribution is wrong.
+    /// A mix, mix space, cluster, matrix, size distribution, `mixlab.toml` or `backend.toml` is wrong.
     BadSpec = 3,
     /// A backend is not built, not installed or can't run here.
     BackendUnavailable = 4,
-    /// The sweep ended, but some runs failed; their rows say why.
+    /// The sweep ended, but some runs failed; their rows say why. Or a backend breaks a law of conformance.
     RunsFailed = 5,
     /// The store is locked by another process, made by a newer version, or damaged.
     Store = 6,
@@ -33,9 +33,9 @@ Exit codes:
   0    everything asked for was done
   1    input/output error, or a fault of mixlab itself
   2    the command line makes no sense
-  3    a mix, cluster, matrix or size distribution is wrong
+  3    a mix, cluster, matrix, size distribution, mixlab.toml or backend.toml is wrong
   4    a backend is unavailable
-  5    the sweep ended, but some runs failed
+  5    the sweep ended, but some runs failed; or a backend breaks a law (doctor --conformance)
   6    the store is locked, made by a newer mixlab, or damaged
   7    the store lacks runs that a figure or comparison needs
   130  interrupted; finished runs are stored, the same command resumes";

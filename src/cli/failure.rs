@@ -1,12 +1,16 @@
-//! Errors on their way out: one text, one exit code.
+//! Errors on their way out: one text, one exit code. Faults in files are drawn with the lines they are about if a person
+//! looks at them (stderr is a terminal), and are plain text otherwise.
 
+use super::args::MessageFormat;
+use super::drawing::draw;
 use super::exit::Exit;
 use crate::backends::BackendError;
 use crate::export::ExportError;
 use crate::figures::FigureError;
-use crate::spec::SpecError;
+use crate::spec::{Fault, SpecError};
 use crate::store::StoreError;
 use crate::workload::WorkloadError;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// An error that ends the program.
@@ -14,12 +18,13 @@ use std::process::ExitCode;
 pub struct Failure {
     exit: Exit,
     message: String,
+    fault: Option<Box<Fault>>,
 }
 
 impl Failure {
     /// With a chosen exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: message.into(), fault: None }
     }
 
     /// A fault of mixlab or of the machine.
@@ -28,15 +33,28 @@ impl Failure {
     }
 
     /// Prints the error and gives the exit code.
-    pub fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message.trim_end());
+    pub fn report(self, form: MessageFormat) -> ExitCode {
+        let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let person = std::io::stderr().is_terminal() && form == MessageFormat::Human;
+        match &self.fault {
+            Some(fault) if person && std::env::var_os("TERM").is_none_or(|t| t != "dumb") => {
+                let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
+                eprint!("{}", draw(fault, width.clamp(40, 120), !set("NO_COLOR")));
+            }
+            _ => eprintln!("error: {}", self.message.trim_end()),
+        }
         self.exit.into()
     }
 }
 
 impl From<SpecError> for Failure {
     fn from(e: SpecError) -> Self {
-        Self::new(Exit::BadSpec, e.to_string())
+        let message = e.to_string();
+        let fault = match e {
+            SpecError::Fault(fault) => Some(fault),
+            SpecError::Read { .. } => None,
+        };
+        Self { fault, ..Self::new(Exit::BadSpec, message) }
     }
 }
 

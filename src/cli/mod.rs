@@ -4,21 +4,26 @@
 
 mod args;
 mod compare;
+mod config;
 mod doctor;
+mod drawing;
+mod early;
 mod events;
+mod examples;
 mod exit;
 mod expand;
 mod export;
 mod failure;
 mod figures;
 mod import;
+mod init;
 mod progress;
+mod start;
 mod status;
 mod sweep;
 mod table;
 
-use args::{Cli, Command, Common};
-use clap::{CommandFactory, Parser};
+use args::{Cli, Command, Common, MessageFormat};
 use exit::Exit;
 use failure::Failure;
 use std::io::{ErrorKind, Write};
@@ -26,17 +31,21 @@ use std::process::ExitCode;
 
 /// Entry point of the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match start::parse() {
+        Ok(cli) => cli,
+        Err(failure) => return failure.report(MessageFormat::Human),
+    };
+    let form = cli.common.message_format;
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(e) => return Failure::internal(format!("cannot start the async runtime: {e}")).report(),
+        Err(e) => return Failure::internal(format!("cannot start the async runtime: {e}")).report(form),
     };
     let exit = runtime.block_on(dispatch(cli));
     // Workers that are still busy (a second Ctrl-C) must not hold up the exit.
     runtime.shutdown_background();
     match exit {
         Ok(exit) => exit.into(),
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(form),
     }
 }
 
@@ -61,16 +70,22 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Status => status::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,
-        Command::Doctor => doctor::run(common).await,
+        Command::Doctor(args) => match &args.conformance {
+            Some(name) => doctor::conformance(common, name, args.scenarios),
+            None => doctor::run(common).await,
+        },
+        Command::Init(args) => init::run(common, &args),
         Command::HelpEvents => data(events::SCHEMA),
+        Command::HelpSettings(args) => start::help_settings(&args),
+        Command::External(name) => sweep::run(common, &name).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "mixlab", &mut script);
+            clap_complete::generate(shell, &mut start::definition(), "mixlab", &mut script);
             data(&String::from_utf8_lossy(&script))
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            clap_mangen::Man::new(start::definition()).render(&mut page)?;
             data(&String::from_utf8_lossy(&page))
         }
     }

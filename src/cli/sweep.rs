@@ -10,7 +10,7 @@ use crate::backends;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
 use crate::spec;
-use crate::store::{Provenance, Reader, Selection, StoreError, Writer};
+use crate::store::{NoStore, Provenance, Reader, Selection, StoreError, Writer};
 use crate::workload::{Generator, WorkloadOptions};
 use mixlab_contract::Backend;
 use std::cell::RefCell;
@@ -99,13 +99,12 @@ async fn execute(
 ) -> Result<Option<(SweepSummary, Vec<u64>)>, Failure> {
     let scenarios = scenarios_of(common).await?;
     let mix_ids = scenarios.iter().map(|s| s.entry.mix_id).collect();
-    let mut writer = Writer::open(&common.root).await?;
-    let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     if common.dry_run {
-        writer.close().await?;
-        data(&dry_run(&plan))?;
+        data(&dry_run(&would_do(common, scenarios, backends).await?))?;
         return Ok(None);
     }
+    let mut writer = Writer::open(&common.root).await?;
+    let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet));
     let options = SweepOptions {
@@ -133,6 +132,18 @@ async fn execute(
     closed?;
     progress.into_inner().finish(&summary);
     Ok(Some((summary, mix_ids)))
+}
+
+/// The plan, without opening the store for writing, which would make one.
+async fn would_do(
+    common: &Common,
+    scenarios: Vec<PlannedScenario>,
+    backends: Vec<Arc<dyn Backend>>,
+) -> Result<Plan, StoreError> {
+    match Reader::open(&common.root).await {
+        Err(StoreError::NotFound { .. }) => Plan::new(scenarios, backends, &NoStore, common.retry_failed).await,
+        reader => Plan::new(scenarios, backends, &reader?, common.retry_failed).await,
+    }
 }
 
 /// The first signal stops the sweep after clean-up, the second one ends the process. Nothing stored is ever half done.

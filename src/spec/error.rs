@@ -1,7 +1,9 @@
 //! What is wrong with a spec, where, and what to do about it.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why a spec cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,7 @@ pub enum SpecError {
 
 /// One fault in a spec file. Displays as
 /// `file:line:column: $[3].max_load: expected …, found …`, and on a second line `hint: …` if there is one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The file.
     pub file: PathBuf,
@@ -37,16 +39,31 @@ pub struct Fault {
     pub found: String,
     /// What to do; may be empty.
     pub hint: String,
+    /// The file's text, as far as it was read.
+    pub text: Arc<str>,
+    /// Bytes of the text the fault is about.
+    pub span: Range<usize>,
+}
+
+/// Without the text, which may have megabytes.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({self})")
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: ", self.file.display(), self.line, self.column)?;
-        if !self.json_path.is_empty() {
-            write!(f, "{}: ", self.json_path)?;
-        }
-        write!(f, "expected {}, found {}", self.expected, self.found)?;
+        write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.headline())?;
         if self.hint.is_empty() { Ok(()) } else { write!(f, "\n  hint: {}", self.hint) }
+    }
+}
+
+impl Fault {
+    /// What is wrong, without where and without the hint: `$[3].max_load: expected …, found …`.
+    pub fn headline(&self) -> String {
+        let separator = if self.json_path.is_empty() { "" } else { ": " };
+        format!("{}{separator}expected {}, found {}", self.json_path, self.expected, self.found)
     }
 }
 

@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Largest spec file that is read. The largest known (60,000 hosts) has about 20 MB.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -20,7 +22,7 @@ const LARGEST_FILE: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Document {
     file: PathBuf,
-    text: String,
+    text: Arc<str>,
 }
 
 /// A JSON value and its place.
@@ -42,7 +44,7 @@ pub struct Fields<'a> {
 impl Document {
     /// A document that is already in memory; `file` only names it in errors.
     pub fn new(file: &Path, text: String) -> Self {
-        Self { file: file.to_path_buf(), text }
+        Self { file: file.to_path_buf(), text: text.into() }
     }
 
     /// Reads a UTF-8 file of at most 1 GiB (pipes are fine).
@@ -56,7 +58,7 @@ impl Document {
         opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > LARGEST_FILE {
             let empty = Self::new(file, String::new());
-            return Err(empty.fault_at(0, "a file of at most 1 GiB", "a larger one", "").into());
+            return Err(empty.fault_at(0..0, "a file of at most 1 GiB", "a larger one", "").into());
         }
         String::from_utf8(bytes).map(|text| Self::new(file, text)).map_err(|e| {
             let valid = e.utf8_error().valid_up_to();
@@ -64,7 +66,7 @@ impl Document {
             let found = format!("the byte 0x{:02x}", bytes[valid]);
             bytes.truncate(valid);
             let start = Self::new(file, String::from_utf8_lossy(&bytes).into_owned());
-            start.fault_at(valid, "UTF-8 text", &found, "save the file as UTF-8").into()
+            start.fault_at(valid..valid, "UTF-8 text", &found, "save the file as UTF-8").into()
         })
     }
 
@@ -90,15 +92,17 @@ impl Document {
                 let found = what.split(" at line ").next().unwrap_or(&what).to_string();
                 let hint = "the file is not JSON from here on; look for a missing comma, quote or bracket just before";
                 let (line, column) = (e.line().max(1), e.column().max(1));
-                let fault = self.fault_at(0, "JSON", &found, hint);
+                let at = self.offset(line, column);
+                let fault = self.fault_at(at..at + 1, "JSON", &found, hint);
                 Err(Fault { line, column, ..fault }.into())
             }
         }
     }
 
-    /// A fault at byte `offset` (clamped to the text).
-    pub fn fault_at(&self, offset: usize, expected: &str, found: &str, hint: &str) -> Fault {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
+    /// A fault at these bytes (clamped to the text).
+    pub fn fault_at(&self, span: Range<usize>, expected: &str, found: &str, hint: &str) -> Fault {
+        let span = span.start.min(self.text.len())..span.end.min(self.text.len());
+        let before = &self.text.as_bytes()[..span.start];
         let line = 1 + before.iter().filter(|b| **b == b'\n').count();
         let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         let column = 1 + String::from_utf8_lossy(&before[start..]).chars().count();
@@ -110,7 +114,16 @@ impl Document {
             expected: expected.into(),
             found: found.into(),
             hint: hint.into(),
+            text: Arc::clone(&self.text),
+            span,
         }
+    }
+
+    /// Byte at which a line and column (in bytes, both from 1) stand; the end of the text if it has no such place.
+    fn offset(&self, line: usize, column: usize) -> usize {
+        let mut starts = std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1));
+        let at = starts.nth(line - 1).map_or(self.text.len(), |start| start + column - 1).min(self.text.len());
+        (0..=at).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
     }
 }
 
@@ -126,16 +139,19 @@ impl<'a> Node<'a> {
 
     /// A fault at this value, with other words for what was found.
     pub fn fault_with(&self, expected: &str, found: &str, hint: &str) -> SpecError {
+        let fault = self.document.fault_at(self.span(), expected, found, hint);
+        Fault { json_path: self.path.clone(), ..fault }.into()
+    }
+
+    fn span(&self) -> Range<usize> {
         // A node's text is a slice of the document's, so the difference of the addresses is its place.
         let offset = self.text.as_ptr().addr() - self.document.text.as_ptr().addr();
-        let fault = self.document.fault_at(offset, expected, found, hint);
-        Fault { json_path: self.path.clone(), ..fault }.into()
+        offset..offset + self.text.len()
     }
 
     /// Line of the value, from 1.
     pub fn line(&self) -> usize {
-        let offset = self.text.as_ptr().addr() - self.document.text.as_ptr().addr();
-        self.document.fault_at(offset, "", "", "").line
+        self.document.fault_at(self.span(), "", "", "").line
     }
 
     fn describe(&self) -> String {
@@ -171,14 +187,14 @@ impl<'a> Node<'a> {
         Ok(raws.into_iter().enumerate().map(|(i, raw)| self.child(raw, format!("{}[{i}]", self.path))).collect())
     }
 
-    /// The members of an object in the order of the file, keys unescaped and unique.
+    /// The members of an object in the order of the file, keys unescaped and unique. Comments ([`is_comment`]) are left out.
     ///
     /// # Errors
     /// A fault if it is no object or has a key twice.
     pub fn members(&self, expected: &str) -> Result<Vec<(String, Node<'a>)>, SpecError> {
         let Members(raws) = serde_json::from_str(self.text).map_err(|_| self.fault(expected, ""))?;
         let mut members: Vec<(String, Node<'a>)> = Vec::with_capacity(raws.len());
-        for (key, raw) in raws {
+        for (key, raw) in raws.into_iter().filter(|(key, _)| !is_comment(key)) {
             let node = self.child(raw, format!("{}.{key}", self.path));
             members.push((key.into_owned(), node));
         }
@@ -293,6 +309,12 @@ impl<'a> Fields<'a> {
         let unknown = self.members.iter().filter(|(key, _)| !self.known.contains(&key.as_str()));
         unknown.map(|(key, _)| (key.as_str(), suggestion(key, self.known)))
     }
+}
+
+/// Whether a member says nothing to us: JSON has no comments, so keys that begin with `//` are, and `$schema` is for editors.
+/// (parsimon-eval ignores unknown fields, these included.)
+pub fn is_comment(key: &str) -> bool {
+    key.starts_with("//") || key == "$schema"
 }
 
 /// An object as a list, so that order and duplicates are kept.

@@ -15,6 +15,7 @@ pub mod mix;
 pub mod mixspace;
 pub mod sizes;
 pub mod spatial;
+pub mod toml;
 pub mod transport;
 pub mod units;
 

@@ -34,7 +34,10 @@ impl SizeDistribution {
             if content.trim().is_empty() {
                 continue;
             }
-            let at = |part: &str| part.as_ptr().addr() - document.text().as_ptr().addr();
+            let at = |part: &str| {
+                let start = part.as_ptr().addr() - document.text().as_ptr().addr();
+                start..start + part.len()
+            };
             let fault = |part: &str, expected: &str, hint: &str| {
                 Err(SpecError::from(document.fault_at(at(part), expected, &format!("`{}`", part.trim()), hint)))
             };
@@ -71,7 +74,8 @@ impl SizeDistribution {
             points.push((bytes, percent));
         }
         let end = document.text().len();
-        let fault = |expected: &str, found: &str, hint: &str| Err(document.fault_at(end, expected, found, hint).into());
+        let fault =
+            |expected: &str, found: &str, hint: &str| Err(document.fault_at(end..end, expected, found, hint).into());
         match points.last() {
             None => fault("at least one point", "none", "a line is: bytes, a space, cumulative percent"),
             Some((_, y)) if (y - 100.0).abs() > f64::EPSILON => fault(

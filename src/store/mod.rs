@@ -9,6 +9,7 @@ mod columns;
 mod error;
 mod format;
 mod insert;
+mod ledger;
 mod lock;
 mod physics;
 mod reader;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use error::StoreError;
 pub use format::sqlite_version;
+pub use ledger::{Ledger, NoStore};
 pub(crate) use reader::FlowColumns;
 pub use reader::{Reader, Selection, StatusRow};
 

@@ -2,6 +2,7 @@
 //! rows than outcomes). The stream itself is the contract's; here it is only deflated and filed.
 
 use super::error::{At, StoreError};
+use super::ledger::has_supervision;
 use super::{Reader, Writer};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -71,16 +72,7 @@ impl Writer {
     /// # Errors
     /// What the database says.
     pub async fn has_supervision(&self, digest: &str, backend: &str, fingerprint: &str) -> Result<bool, StoreError> {
-        query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM supervision JOIN run USING (run_id) JOIN scenario USING (scenario_id)
-                            WHERE digest = ? AND backend = ? AND fingerprint = ?)",
-        )
-        .bind(digest)
-        .bind(backend)
-        .bind(fingerprint)
-        .fetch_one(&mut *self.connection.lock().await)
-        .await
-        .at(&self.path)
+        has_supervision(&mut *self.connection.lock().await, &self.path, [digest, backend, fingerprint]).await
     }
 }
 

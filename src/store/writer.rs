@@ -7,6 +7,7 @@ use super::error::{At, StoreError};
 use super::insert::{
     insert_outcomes, insert_phases, insert_run, insert_scenario, insert_summary, make_room, upsert_mix,
 };
+use super::ledger::run_status;
 use super::supervision::{has_outcomes, insert_supervision, unsupervised_run};
 use super::{FILE_NAME, MixEntry, RunMeta, RunStatus, format, lock};
 use mixlab_contract::{FlowOutcome, Scenario, Supervision};
@@ -82,16 +83,7 @@ impl Writer {
         backend: &str,
         fingerprint: &str,
     ) -> Result<Option<RunStatus>, StoreError> {
-        let name: Option<String> = query_scalar(
-            "SELECT status FROM run JOIN scenario USING (scenario_id) WHERE digest = ? AND backend = ? AND fingerprint = ?",
-        )
-        .bind(digest)
-        .bind(backend)
-        .bind(fingerprint)
-        .fetch_optional(&mut *self.connection.lock().await)
-        .await
-        .at(&self.path)?;
-        Ok(name.as_deref().and_then(RunStatus::from_name))
+        run_status(&mut *self.connection.lock().await, &self.path, [digest, backend, fingerprint]).await
     }
 
     /// Stores a run with its outcomes (one per flow in scenario order if it is ok, else none), phases and summary.

@@ -4,6 +4,7 @@
 //! Scenario ──scenario_text──► mixlab-ns3 batch  (C++, ns-3's Simulator) ──lines──► results ──► RunOutput
 //!                             mixlab-ns3 online ◄── requests / answers ──► Ns3Network (contract's online Network)
 //! install: which ns-3 is here    compile: build once, cached by content    process: run it without trusting it
+//!                                                      (also for mixlab's external backends)
 //! ```
 //!
 //! The physics is that of the RDMA stack of the HPCC family of ns-3 programs (m3's and m4's ground truth): hosts, switches
@@ -17,7 +18,7 @@ mod backend;
 mod compile;
 mod install;
 mod online;
-mod process;
+pub mod process;
 mod results;
 mod scenario_text;
 mod sources;

@@ -5,6 +5,8 @@
 //! - *Exit before reaping*: the exit is observed without freeing the process id, then the group is killed (whatever the
 //!   program left behind), then the id is given back. No signal can hit a stranger.
 //! - Standard output comes line by line through a bounded channel; of standard error the last 16 KiB are kept.
+//! - *Ctrl-Z*: a terminal stops only the group in the foreground, so whoever stops the caller stops the programs with
+//!   [`suspend_all`] first; the time until [`resume_all`] counts against no time limit.
 
 use mixlab_contract::{Observer, RunError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -13,8 +15,9 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +33,38 @@ const LOG_GRACE: Duration = Duration::from_secs(1);
 const BUSY_TRIES: u32 = 20;
 /// How often cancellation and the time limit are looked at while nothing happens.
 const TICK: Duration = Duration::from_millis(20);
+
+/// Process groups of all programs that are not reaped yet.
+static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+/// How long programs have been stopped by [`suspend_all`] so far, in ns.
+static SUSPENDED_NS: AtomicU64 = AtomicU64::new(0);
+
+/// Stops all programs, until [`resume_all`].
+pub fn suspend_all() {
+    signal_all(Signal::STOP);
+}
+
+/// Lets all programs go on, which were stopped for `suspended`.
+pub fn resume_all(suspended: Duration) {
+    SUSPENDED_NS.fetch_add(suspended.as_nanos() as u64, Ordering::Relaxed);
+    signal_all(Signal::CONT);
+}
+
+/// Whether any program runs now.
+pub fn any_running() -> bool {
+    !GROUPS.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+}
+
+/// While the list is locked nobody reaps, so every group in it is ours.
+fn signal_all(signal: Signal) {
+    for group in GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        kill_process_group(*group, signal).ok(); // fails only for an empty group
+    }
+}
+
+fn suspended() -> Duration {
+    Duration::from_nanos(SUSPENDED_NS.load(Ordering::Relaxed))
+}
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -91,6 +126,7 @@ pub struct Running {
     child: Child,
     group: Pid,
     started: Instant,
+    suspended_before: Duration,
     lines: Receiver<Result<String, &'static str>>,
     line_number: u64,
     log: Arc<Mutex<Vec<u8>>>,
@@ -122,6 +158,7 @@ impl Running {
         let mut child = spawn(&mut command)
             .map_err(|source| ProcessError::Start { program: launch.program.display().to_string(), source })?;
         let group = Pid::from_child(&child);
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).push(group);
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let stderr = child.stderr.take().expect("standard error is a pipe");
@@ -140,7 +177,9 @@ impl Running {
                 .for_each(drop);
         });
         let started = Instant::now();
-        let running = Self { child, group, started, lines, line_number: 0, log, log_ended, reaped: false };
+        let suspended_before = suspended();
+        let running =
+            Self { child, group, started, suspended_before, lines, line_number: 0, log, log_ended, reaped: false };
         Ok((running, Input(input)))
     }
 
@@ -209,7 +248,9 @@ impl Running {
     fn check(&mut self, patience: Patience<'_>) -> Result<(), ProcessError> {
         let error = match patience.limit {
             _ if patience.observer.cancelled() => ProcessError::Cancelled,
-            Some(limit) if self.started.elapsed() > limit => ProcessError::TimeLimit(limit),
+            Some(limit) if self.started.elapsed() > limit + (suspended() - self.suspended_before) => {
+                ProcessError::TimeLimit(limit)
+            }
             _ => return Ok(()),
         };
         self.kill().ok();
@@ -221,6 +262,7 @@ impl Running {
         if !self.reaped {
             // Fails only if the group is empty already, which is what is wanted.
             kill_process_group(self.group, Signal::KILL).ok();
+            GROUPS.lock().unwrap_or_else(PoisonError::into_inner).retain(|g| *g != self.group);
             self.reaped = true;
         }
         self.child.wait()

@@ -1,0 +1,299 @@
+//! An external program as a backend: inputs into a fresh folder, the program under supervision, its table as outcomes.
+
+use super::manifest::{Input, Manifest};
+use super::results::read_table;
+use mixlab_contract::files::{
+    ConfigFiles, match_outcomes, read_fct, write_config, write_flows, write_paths, write_topology,
+};
+use mixlab_contract::routing::ecmp_paths;
+use mixlab_contract::scenario::hex;
+use mixlab_contract::{
+    Application, Availability, Backend, Counters, FlowOutcome, Observer, Parallelism, RunError, RunOutput, Scenario,
+    Silent, SimDuration, Unsupported, ideal_fct,
+};
+use mixlab_ns3::process::{Launch, Patience, ProcessError, Running, clean_environment, run_error};
+use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use walkdir::WalkDir;
+
+/// Starts the program and ends it when standard input closes, so that a killed mixlab leaves no orphan. It is a constant: the
+/// program and its arguments are its positional parameters and are never read as shell.
+const GUARD: &str = r#"exec 3<&0 </dev/null
+"$@" 3<&- &
+program=$!
+{ while read -r line; do :; done; kill -KILL -$$; } <&3 3<&- >/dev/null 2>&1 &
+exec 3<&-
+wait "$program""#;
+/// A version command that takes longer is stuck.
+const VERSION_LIMIT: Duration = Duration::from_secs(20);
+/// Most bytes of output per flow, and for anything else.
+const BYTES_PER_FLOW: u64 = 1024;
+const OTHER_BYTES: u64 = 1 << 20;
+/// Lines of the program's standard output that are kept for the log.
+const KEPT_LINES: usize = 50;
+
+/// A program with a `backend.toml`. Cheap to make; files are digested when the fingerprint is first asked for.
+#[derive(Debug)]
+pub struct ExternalBackend {
+    manifest: Arc<Manifest>,
+    fingerprint: OnceLock<String>,
+}
+
+impl ExternalBackend {
+    /// The backend a manifest describes.
+    pub fn new(manifest: Arc<Manifest>) -> Self {
+        Self { manifest, fingerprint: OnceLock::new() }
+    }
+
+    fn launch(&self, words: &[String], dir: &Path) -> Result<Launch, String> {
+        let program = self.manifest.executable(&words[0]).ok_or_else(|| self.missing(&words[0]))?;
+        let guard: Vec<OsString> = vec!["-c".into(), GUARD.into(), "mixlab-guard".into(), program.into_os_string()];
+        let arguments = guard.into_iter().chain(words[1..].iter().map(OsString::from)).collect();
+        let mut environment = clean_environment(dir);
+        environment.extend(self.manifest.environment.iter().map(|(k, v)| (k.into(), v.into())));
+        Ok(Launch { program: "/bin/sh".into(), arguments, directory: dir.to_path_buf(), environment })
+    }
+
+    fn missing(&self, program: &str) -> String {
+        format!("there is no executable `{program}` in {} or in PATH", self.manifest.folder.display())
+    }
+
+    /// Digest of the manifest's folder (which holds the model), and what says which interpreter runs it: the output of the
+    /// version command, else the digest of the program.
+    fn digest(&self) -> String {
+        let m = &self.manifest;
+        let mut h = Sha256::new();
+        for file in files_below(&m.folder) {
+            let name = file.strip_prefix(&m.folder).unwrap_or(&file).to_string_lossy().into_owned();
+            h.update((name.len() as u64).to_le_bytes());
+            h.update(name.as_bytes());
+            h.update(digest_file(&file));
+        }
+        match &m.version_command {
+            Some(words) => h.update(self.version(words)),
+            None => h.update(m.executable(&m.command[0]).map(|p| digest_file(&p)).unwrap_or_default()),
+        }
+        format!("external-1 version={} content={}", m.version, hex(&h.finalize()))
+    }
+
+    /// What the version command prints; its failure is an answer, too.
+    fn version(&self, words: &[String]) -> String {
+        let patience = Patience { observer: &Silent, limit: Some(VERSION_LIMIT) };
+        let ask = || -> Result<String, String> {
+            let launch = self.launch(words, &self.manifest.folder)?;
+            let (mut running, _lifeline) = Running::start(&launch).map_err(|e| e.to_string())?;
+            let mut lines = Vec::new();
+            while let Some(line) = running.next_line(patience).map_err(|e| e.to_string())? {
+                lines.push(line);
+            }
+            running.finish(patience).map_err(|e| e.to_string())?;
+            Ok(lines.join("\n") + &running.log_tail())
+        };
+        ask().unwrap_or_else(|e| format!("none: {e}"))
+    }
+}
+
+impl Backend for ExternalBackend {
+    fn id(&self) -> &str {
+        &self.manifest.name
+    }
+
+    fn fingerprint(&self) -> String {
+        self.fingerprint.get_or_init(|| self.digest()).clone()
+    }
+
+    fn probe(&self) -> Availability {
+        let program = &self.manifest.command[0];
+        match self.manifest.executable(program) {
+            Some(_) => Availability::Available,
+            None => {
+                let install = &self.manifest.install;
+                let hint =
+                    if install.is_empty() { "install it, or correct `command` in backend.toml" } else { install };
+                Availability::Missing { reason: self.missing(program), hint: hint.into() }
+            }
+        }
+    }
+
+    fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        let m = &self.manifest;
+        let cc = scenario.transport().congestion_control.name();
+        let (hosts, flows) = (scenario.topology().host_count() as u64, scenario.flows().len() as u64);
+        let over = |most: Option<u64>, n: u64| most.is_some_and(|most| n > most);
+        let inexpressible = || write_config(scenario, &ConfigFiles::default()).err();
+        let feature = match () {
+            () if m.supports.cc.as_ref().is_some_and(|list| !list.iter().any(|name| name == cc)) => {
+                format!("congestion control {cc}")
+            }
+            () if scenario.application() != Application::Open && !m.supports.closed_loop => "a closed loop".into(),
+            () if over(m.supports.max_hosts, hosts) => format!("a network of {hosts} hosts"),
+            () if over(m.supports.max_flows, flows) => format!("a scenario of {flows} flows"),
+            () if m.inputs.contains(&Input::Topology) && !m.inputs.contains(&Input::Paths) && !is_ecmp(scenario) => {
+                "routing other than ECMP (it does not read path_1.txt)".into()
+            }
+            () => match inexpressible().filter(|_| m.inputs.contains(&Input::Config)) {
+                Some(e) => e.to_string(),
+                None => return Ok(()),
+            },
+        };
+        Err(Unsupported { feature })
+    }
+
+    fn parallelism(&self) -> Parallelism {
+        if self.manifest.alone { Parallelism::Alone } else { Parallelism::Any }
+    }
+
+    fn tolerance(&self) -> SimDuration {
+        self.manifest.tolerance
+    }
+
+    fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
+        self.check(scenario).map_err(|unsupported| failed(unsupported.to_string()))?;
+        observer.phase("set-up");
+        let folder = self.write_inputs(scenario, observer.work_dir())?;
+        let launch = self.launch(&self.manifest.command, &folder).map_err(failed)?;
+        observer.phase("simulate");
+        let patience = Patience { observer, limit: self.manifest.time_limit };
+        let (written, log_tail) = self.supervise(&launch, scenario, patience)?;
+        observer.phase("read");
+        let outcomes = self.outcomes(scenario, &folder, written);
+        let outcomes = outcomes.map_err(|e| RunError::Failed { message: format!("{}: {e}", self.id()), log_tail })?;
+        Ok(RunOutput { outcomes, counters: Counters::default(), supervision: None })
+    }
+}
+
+impl ExternalBackend {
+    /// Writes the inputs into a folder that was not there before, so that no old result can be taken for a new one.
+    fn write_inputs(&self, scenario: &Scenario, work_dir: &Path) -> Result<PathBuf, RunError> {
+        let place = |e: std::io::Error| failed(format!("cannot write the inputs in {}: {e}", work_dir.display()));
+        let folder = work_dir.canonicalize().map_err(place)?.join("external");
+        fs::create_dir(&folder).map_err(place)?;
+        for input in &self.manifest.inputs {
+            let text = match input {
+                Input::Topology => write_topology(scenario),
+                Input::Flows => write_flows(scenario) + "\n",
+                Input::Config => write_config(scenario, &ConfigFiles::default()).map_err(|e| failed(e.to_string()))?,
+                Input::Paths => write_paths(scenario),
+                Input::Ideal => ideal_table(scenario),
+            };
+            fs::write(folder.join(input.file_name()), text).map_err(place)?;
+        }
+        Ok(folder)
+    }
+
+    /// Runs the program to its end; returns its standard output if that is the table, and the end of what it said.
+    fn supervise(
+        &self,
+        launch: &Launch,
+        scenario: &Scenario,
+        patience: Patience<'_>,
+    ) -> Result<(String, String), RunError> {
+        let (mut running, _lifeline) = Running::start(launch).map_err(|e| run_error(self.id(), &e, None))?;
+        let to_stdout = self.manifest.output.file == "-";
+        let most = most_bytes(scenario);
+        let (mut table, mut said) = (String::new(), VecDeque::new());
+        let ended = loop {
+            match running.next_line(patience) {
+                Ok(Some(line)) if to_stdout && table.len() as u64 <= most => {
+                    table.push_str(&line);
+                    table.push('\n');
+                }
+                Ok(Some(_)) if to_stdout => {
+                    return Err(failed(format!("{}: {}", self.id(), too_much("standard output", most))));
+                }
+                Ok(Some(line)) => {
+                    said.push_back(line);
+                    if said.len() > KEPT_LINES {
+                        said.pop_front();
+                    }
+                }
+                Ok(None) => break running.finish(patience),
+                Err(e) => break Err(e),
+            }
+        };
+        let log_tail = said.into_iter().chain([running.log_tail()]).collect::<Vec<_>>().join("\n");
+        match ended {
+            Ok(()) => Ok((table, log_tail)),
+            Err(ProcessError::Cancelled) => Err(RunError::Cancelled),
+            Err(e) => Err(RunError::Failed { message: format!("{}: {e}", self.id()), log_tail }),
+        }
+    }
+
+    fn outcomes(&self, scenario: &Scenario, folder: &Path, written: String) -> Result<Vec<FlowOutcome>, String> {
+        let output = &self.manifest.output;
+        let (name, text) = match output.file.as_str() {
+            "-" => ("standard output", written),
+            name => (name, read_bounded(&folder.join(name), most_bytes(scenario))?),
+        };
+        let Some(columns) = &output.columns else {
+            if !text.is_empty() && !text.ends_with('\n') {
+                return Err(format!("{name} is cut off in its last line"));
+            }
+            let rows = read_fct(name, &text).map_err(|e| e.to_string())?;
+            let outcomes = match_outcomes(&rows, scenario).map_err(|e| e.to_string())?;
+            let lacking = outcomes.iter().zip(scenario.flows()).filter(|(o, _)| o.fct().is_none());
+            let lacking: Vec<u64> = lacking.map(|(_, flow)| flow.id).collect();
+            return match lacking.first() {
+                None => Ok(outcomes),
+                Some(id) => Err(format!(
+                    "{name} has no row for {} of {} flows (first: flow {id})",
+                    lacking.len(),
+                    outcomes.len()
+                )),
+            };
+        };
+        read_table(name, &text, columns, scenario).map_err(|e| e.to_string())
+    }
+}
+
+fn most_bytes(scenario: &Scenario) -> u64 {
+    scenario.flows().len() as u64 * BYTES_PER_FLOW + OTHER_BYTES
+}
+
+fn too_much(name: &str, most: u64) -> String {
+    format!("{name} has more than {most} bytes")
+}
+
+fn read_bounded(file: &Path, most: u64) -> Result<String, String> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file).map_err(|e| format!("it left no {name} ({e})"))?;
+    opened.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
+    if bytes.len() as u64 > most {
+        return Err(too_much(&name, most));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))
+}
+
+/// `ideal.txt`: `id ideal_fct_ns` per flow, in flow order.
+fn ideal_table(scenario: &Scenario) -> String {
+    let row = |i| format!("{} {}\n", scenario.flow(i).id, ideal_fct(scenario, i).ns_floor());
+    scenario.indices().map(row).collect()
+}
+
+fn is_ecmp(scenario: &Scenario) -> bool {
+    ecmp_paths(scenario.topology(), scenario.flows())
+        .is_ok_and(|(data, _)| scenario.indices().all(|f| data.get(f.index()) == scenario.path(f)))
+}
+
+fn failed(message: String) -> RunError {
+    RunError::Failed { message, log_tail: String::new() }
+}
+
+/// Files that can matter, sorted; hidden ones and Python's caches can't.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let matters = |name: &str| !name.starts_with('.') && name != "__pycache__" && !name.ends_with(".pyc");
+    let walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
+    let entries = walk.filter_entry(move |e| matters(&e.file_name().to_string_lossy())).flatten();
+    entries.map(|e| e.into_path()).filter(|p| p.is_file()).collect()
+}
+
+fn digest_file(file: &Path) -> Vec<u8> {
+    Sha256::digest(fs::read(file).unwrap_or_default()).to_vec()
+}
