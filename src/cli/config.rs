@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 pub const FILE_NAME: &str = "mixlab.toml";
 /// Options that can't be set in the file: it is found through the first, and a sweep that asks nothing runs nothing.
 const NOT_IN_FILE: [&str; 1] = ["root"];
+/// Subcommands whose options say what is wanted of this very call.
+const WITHOUT_SETTINGS: [&str; 4] = ["doctor", "expand", "export", "import"];
 /// Options of several subcommands that mean the same in all of them.
 const SHARED: [&str; 1] = ["baseline"];
 
@@ -53,6 +55,9 @@ pub fn with_environment(definition: Command) -> Command {
     };
     definition.mut_args(global).mut_subcommands(|s| {
         let table = s.get_name().to_owned();
+        if WITHOUT_SETTINGS.contains(&table.as_str()) {
+            return s;
+        }
         s.mut_args(|a| match a.get_long() {
             Some(long) if is_settable(&a) && a.get_env().is_none() => {
                 let table = if SHARED.contains(&long) { None } else { Some(lender(&table)) };
@@ -83,9 +88,10 @@ fn keys(command: &Command) -> Vec<&str> {
     settable.filter_map(Arg::get_long).filter(|k| !NOT_IN_FILE.contains(k)).collect()
 }
 
-/// Subcommands with options of their own.
+/// Subcommands with settings of their own.
 fn tables(definition: &Command) -> Vec<&Command> {
-    definition.get_subcommands().filter(|s| s.get_name() != "all" && !keys(s).is_empty()).collect()
+    let without = |name| name == "all" || WITHOUT_SETTINGS.contains(&name);
+    definition.get_subcommands().filter(|s| !without(s.get_name()) && !keys(s).is_empty()).collect()
 }
 
 impl Settings {

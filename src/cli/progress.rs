@@ -7,7 +7,7 @@ use super::args::{Common, MessageFormat};
 use super::events;
 use super::table::seconds;
 use crate::plan::{Plan, PlannedRun};
-use crate::runner::{SweepEvent, SweepSummary};
+use crate::runner::{RunClock, SweepEvent, SweepSummary};
 use crate::store::{RunMeta, RunStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -24,8 +24,16 @@ pub struct Progress<'a> {
     /// Wall seconds and flows of finished runs, by backend index.
     seen: BTreeMap<usize, (f64, u64)>,
     left: Vec<PlannedRun>,
+    /// What runs now, in the order in which it started.
+    running: Vec<Running>,
     finished: usize,
     failed: usize,
+}
+
+struct Running {
+    run: PlannedRun,
+    flows_done: Arc<AtomicU64>,
+    clock: RunClock,
 }
 
 enum Form {
@@ -47,7 +55,7 @@ impl<'a> Progress<'a> {
         } else {
             let bars = MultiProgress::new();
             let overall = bars.add(ProgressBar::new(plan.missing.len() as u64));
-            overall.set_style(style("{bar:30} {pos}/{len} runs  {elapsed}  {msg}"));
+            overall.set_style(style("{bar:20} {pos}/{len} runs  {elapsed}  {wide_msg}"));
             overall.enable_steady_tick(Duration::from_millis(200));
             Form::Bars { bars, overall, runs: Vec::new() }
         };
@@ -57,6 +65,7 @@ impl<'a> Progress<'a> {
             form,
             seen: BTreeMap::new(),
             left: plan.missing.clone(),
+            running: Vec::new(),
             finished: 0,
             failed: 0,
         };
@@ -68,8 +77,13 @@ impl<'a> Progress<'a> {
 
     /// Shows one event.
     pub fn on_event(&mut self, event: &SweepEvent<'_>) {
-        if let SweepEvent::Finished { run, meta } = event {
-            self.count(*run, meta);
+        match event {
+            SweepEvent::Started { run, progress, clock } => {
+                let flows_done = Arc::clone(progress);
+                self.running.push(Running { run: *run, flows_done, clock: clock.clone() });
+            }
+            SweepEvent::Finished { run, meta } => self.count(*run, meta),
+            SweepEvent::Cancelled { run } => self.running.retain(|r| r.run != *run),
         }
         let (plan, estimate, failed) = (self.plan, self.remaining(), self.failed);
         match (&mut self.form, event) {
@@ -78,9 +92,9 @@ impl<'a> Progress<'a> {
                 let (n, of) = (self.finished, plan.missing.len());
                 eprintln!("[{n}/{of}] {}", describe(plan, *run, meta));
             }
-            (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress }) => {
+            (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress, .. }) => {
                 let bar = bars.add(ProgressBar::new(plan.scenario(*run).scenario.flows().len() as u64));
-                bar.set_style(style("  {prefix:28} {bar:20} {percent:>3} %  {elapsed}"));
+                bar.set_style(style("  {prefix:28!} {wide_bar} {percent:>3} % {elapsed:>4}"));
                 bar.set_prefix(format!("mix {} {}", plan.scenario(*run).entry.mix_id, plan.backend(*run).id()));
                 runs.push((*run, bar, Arc::clone(progress)));
             }
@@ -111,6 +125,36 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// What is done, failed and running, on stderr: the answer to SIGUSR1.
+    pub fn print_status(&self) {
+        let text = self.status();
+        match &self.form {
+            Form::Bars { overall, .. } => overall.suspend(|| eprint!("{text}")),
+            _ => eprint!("{text}"),
+        }
+    }
+
+    fn status(&self) -> String {
+        let left = self.remaining().map_or(String::new(), |left| format!(", {left}"));
+        let mut text = format!(
+            "{} of {} runs finished, {} of them failed, {} running{left}\n",
+            self.finished,
+            self.plan.missing.len(),
+            self.failed,
+            self.running.len()
+        );
+        for Running { run, flows_done, clock } in &self.running {
+            let flows = self.plan.scenario(*run).scenario.flows().len();
+            let (done, elapsed) = (flows_done.load(Ordering::Relaxed), seconds(clock.elapsed().as_secs_f64()));
+            text += &format!("  {}: {done} of {flows} flows, {elapsed} s\n", self.name(*run));
+        }
+        text
+    }
+
+    fn name(&self, run: PlannedRun) -> String {
+        format!("mix {} {}", self.plan.scenario(run).entry.mix_id, self.plan.backend(run).id())
+    }
+
     /// Clears the bars and says in one line how it went.
     pub fn finish(self, summary: &SweepSummary) {
         if let Form::Bars { bars, overall, .. } = &self.form {
@@ -126,6 +170,7 @@ impl<'a> Progress<'a> {
     }
 
     fn count(&mut self, run: PlannedRun, meta: &RunMeta) {
+        self.running.retain(|r| r.run != run);
         self.finished += 1;
         self.failed += usize::from(meta.status == RunStatus::Failed);
         self.left.retain(|r| *r != run);

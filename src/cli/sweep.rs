@@ -97,6 +97,8 @@ async fn execute(
     common: &Common,
     backends: Vec<Arc<dyn Backend>>,
 ) -> Result<Option<(SweepSummary, Vec<u64>)>, Failure> {
+    // From the start: until it is watched, this signal ends the process.
+    let mut questions = Questions::watch()?;
     let scenarios = scenarios_of(common).await?;
     let mix_ids = scenarios.iter().map(|s| s.entry.mix_id).collect();
     if common.dry_run {
@@ -123,6 +125,7 @@ async fn execute(
             tokio::select! {
                 swept = &mut sweeping => break swept,
                 _ = clock.tick() => progress.borrow_mut().tick(),
+                () = questions.next() => progress.borrow().print_status(),
             }
         }
     };
@@ -132,6 +135,42 @@ async fn execute(
     closed?;
     progress.into_inner().finish(&summary);
     Ok(Some((summary, mix_ids)))
+}
+
+/// Signals that ask how far a sweep is: SIGUSR1, and SIGINFO (Ctrl-T) where it exists.
+struct Questions {
+    #[cfg(unix)]
+    signals: Vec<tokio::signal::unix::Signal>,
+}
+
+impl Questions {
+    #[cfg(unix)]
+    fn watch() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [
+            SignalKind::user_defined1(),
+            #[cfg(any(target_os = "macos", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+            SignalKind::info(),
+        ];
+        Ok(Self { signals: kinds.into_iter().map(signal).collect::<Result<_, _>>()? })
+    }
+
+    #[cfg(not(unix))]
+    fn watch() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        std::future::poll_fn(|context| {
+            let asked = self.signals.iter_mut().any(|s| s.poll_recv(context).is_ready());
+            if asked { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        #[cfg(not(unix))]
+        std::future::pending().await
+    }
 }
 
 /// The plan, without opening the store for writing, which would make one.

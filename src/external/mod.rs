@@ -15,5 +15,5 @@ mod manifest;
 mod results;
 
 pub use backend::ExternalBackend;
-pub use manifest::{FILE_NAME, Input, Manifest, Output, Supports, discover};
+pub use manifest::{FILE_NAME, Input, KEYS, Manifest, OUTPUT_KEYS, Output, SUPPORTS_KEYS, Supports, discover};
 pub use results::Column;

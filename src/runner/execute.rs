@@ -1,6 +1,7 @@
 //! One run on one worker thread: check, simulate, verify, measure.
 
 use super::observer::{RunObserver, Sharing, StopFlag};
+use super::suspension::{RunClock, Suspensions};
 use crate::store::{Provenance, RunMeta, RunStatus};
 use cpu_time::ThreadTime;
 use mixlab_contract::conformance::check_output;
@@ -9,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Everything a worker needs.
 pub struct Task {
@@ -25,6 +26,8 @@ pub struct Task {
     pub timeout: Option<Duration>,
     /// Who else is running.
     pub sharing: Arc<Sharing>,
+    /// Stops of the process, which are no time of the run.
+    pub suspensions: Suspensions,
     /// Directory for files of the run.
     pub work_dir: PathBuf,
 }
@@ -51,8 +54,8 @@ pub fn execute(task: Task) -> Executed {
     let seat = task.sharing.enter();
     let memory = PeakMemory::start(seat.alone());
     let work_dir = task.work_dir.clone();
-    let observer = RunObserver::new(task.progress, task.stop.clone(), task.timeout, task.work_dir);
-    let (wall, cpu) = (Instant::now(), ThreadTime::now());
+    let (wall, cpu) = (RunClock::start(&task.suspensions), ThreadTime::now());
+    let observer = RunObserver::new(task.progress, task.stop.clone(), wall.clone(), task.timeout, task.work_dir);
     let verdict = match fresh_dir(&work_dir) {
         Ok(()) => verdict(&*task.backend, &task.scenario, &observer, &task.stop, task.timeout),
         Err(e) => failed(RunStatus::Failed, format!("cannot make {}: {e}", work_dir.display()), None),
@@ -194,6 +197,7 @@ mod tests {
             stop: StopFlag::default(),
             timeout,
             sharing: Arc::default(),
+            suspensions: Suspensions::default(),
             work_dir: std::env::temp_dir().join(format!(
                 "mixlab-execute-{}-{:?}",
                 std::process::id(),

@@ -5,6 +5,7 @@
 
 mod execute;
 mod observer;
+mod suspension;
 
 use crate::plan::{Plan, PlannedRun};
 use crate::store::{Provenance, RunMeta, RunStatus, StoreError, Writer};
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+pub use suspension::RunClock;
 use tokio::task::JoinSet;
 
 /// How to execute a plan.
@@ -40,6 +42,8 @@ pub enum SweepEvent<'a> {
         run: PlannedRun,
         /// Flows finished so far.
         progress: Arc<AtomicU64>,
+        /// Time since then.
+        clock: RunClock,
     },
     /// A run is stored.
     Finished {
@@ -84,6 +88,9 @@ pub async fn sweep(
     let mut queue: VecDeque<PlannedRun> = plan.missing.iter().copied().collect();
     let mut active = JoinSet::new();
     let timing = Arc::new(observer::Sharing::default());
+    let suspensions = suspension::Suspensions::default();
+    let watching = tokio::spawn(suspension::watch(suspensions.clone())).abort_handle();
+    let _watched = OnDrop(watching);
     loop {
         while !stop.is_set() && may_start(plan, &queue, &active, options.jobs) {
             let Some(run) = queue.pop_front() else { break };
@@ -100,9 +107,10 @@ pub async fn sweep(
                 stop: stop.clone(),
                 timeout: options.timeout,
                 sharing: Arc::clone(&timing),
+                suspensions: suspensions.clone(),
                 work_dir: options.work_root.join(format!("{}-{}", plan.scenario(run).digest, plan.backend(run).id())),
             };
-            on_event(SweepEvent::Started { run, progress });
+            on_event(SweepEvent::Started { run, progress, clock: RunClock::start(&suspensions) });
             active.spawn_blocking(move || (run, execute(task)));
         }
         let Some(joined) = active.join_next().await else { break };
@@ -132,6 +140,15 @@ pub async fn sweep(
     }
     summary.interrupted = stop.is_set();
     Ok(summary)
+}
+
+/// Ends a task when its sweep ends, in whatever way.
+struct OnDrop(tokio::task::AbortHandle);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A run that needs the machine for itself waits until nothing runs, and holds back the others.

@@ -3,11 +3,14 @@
 mod cli;
 mod conformance;
 mod export;
+mod external;
 mod figures;
 mod import;
 mod layers;
 mod program;
 mod resume;
+mod schema;
+mod settings;
 mod spec_workload;
 mod store;
 mod supervision;
