@@ -22,7 +22,8 @@ use mixlab_contract::conformance::SplitMix;
 /// Buffers of passes; reused.
 #[derive(Default)]
 pub(super) struct Pass {
-    batch: Batch,
+    /// The event in work; after a pass without gradient, the answers about the last states.
+    pub batch: Batch,
     /// `[states, H]`
     states: Vec<f32>,
     /// `[states, H]` gradient of the states as they are at the event in work.
