@@ -49,8 +49,8 @@ pub trait EventQueue: Default {
     /// Inserts an event under a number reserved before. `time` must not be before that of the last event popped.
     fn insert(&mut self, event: Scheduled);
 
-    /// Inserts an event under the next number.
-    fn push(&mut self, time: u64, what: u32, operand: u32);
+    /// Inserts an event under the next number, and returns that.
+    fn push(&mut self, time: u64, what: u32, operand: u32) -> u64;
 
     /// Takes the first event if it is not after `until`.
     fn pop(&mut self, until: u64) -> Option<Scheduled>;
@@ -75,9 +75,10 @@ impl EventQueue for PlainHeap {
         self.heap.push(Reverse((e.time, e.number, e.what, e.operand)));
     }
 
-    fn push(&mut self, time: u64, what: u32, operand: u32) {
+    fn push(&mut self, time: u64, what: u32, operand: u32) -> u64 {
         let number = self.reserve();
         self.insert(Scheduled { time, number, what, operand });
+        number
     }
 
     fn pop(&mut self, until: u64) -> Option<Scheduled> {
@@ -172,7 +173,7 @@ impl<const SHIFT: u32> EventQueue for TimingWheel<SHIFT> {
     }
 
     #[inline]
-    fn push(&mut self, time: u64, what: u32, operand: u32) {
+    fn push(&mut self, time: u64, what: u32, operand: u32) -> u64 {
         let number = self.reserve();
         let e = Scheduled { time, number, what, operand };
         if SHIFT > 0 {
@@ -182,6 +183,7 @@ impl<const SHIFT: u32> EventQueue for TimingWheel<SHIFT> {
         } else {
             self.push_far(e);
         }
+        number
     }
 
     #[inline]

@@ -39,7 +39,7 @@ impl Switch {
     #[inline]
     fn admits(&self, input: &Ingress, egress: u32, size: u64) -> bool {
         let headroom_full = input.headroom_used > 0
-            && (size + input.headroom_used > u64::from(input.headroom)
+            && (size + u64::from(input.headroom_used) > u64::from(input.headroom)
                 || size + self.headroom_total > self.headroom_limit);
         let ingress_full = size + self.total > (self.pool + self.headroom_limit).min(self.buffer);
         let egress_limit = EGRESS_ALPHA.saturating_mul(self.buffer.saturating_sub(self.egress_total));
@@ -52,10 +52,10 @@ impl Switch {
     /// Takes a packet in: to headroom if its input is above the threshold or uses headroom already.
     #[inline]
     fn accept(&mut self, input: &mut Ingress, egress: &mut u32, size: u64) {
-        input.bytes += size;
+        input.bytes += size as u32;
         self.total += size;
-        if input.headroom_used > 0 || input.bytes > self.threshold() {
-            input.headroom_used += size;
+        if input.headroom_used > 0 || u64::from(input.bytes) > self.threshold() {
+            input.headroom_used += size as u32;
             self.headroom_total += size;
         }
         *egress += size as u32;
@@ -64,18 +64,19 @@ impl Switch {
 
     #[inline]
     fn release(&mut self, input: &mut Ingress, egress: &mut u32, size: u64) {
-        input.bytes -= size;
+        input.bytes -= size as u32;
         self.total -= size;
-        let freed = input.headroom_used.min(size);
+        let freed = input.headroom_used.min(size as u32);
         input.headroom_used -= freed;
-        self.headroom_total -= freed;
+        self.headroom_total -= u64::from(freed);
         *egress -= size as u32;
         self.egress_total -= size;
     }
 
     #[inline]
     fn may_resume(&self, input: &Ingress) -> bool {
-        input.headroom_used == 0 && (input.bytes < RESUME_FLOOR || input.bytes + RESUME_OFFSET <= self.threshold())
+        let bytes = u64::from(input.bytes);
+        input.headroom_used == 0 && (bytes < RESUME_FLOOR || bytes + RESUME_OFFSET <= self.threshold())
     }
 }
 
@@ -95,7 +96,7 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             return self.kick_switch(out);
         }
         let input = &mut self.ingress[channel as usize];
-        let switch = &mut self.switches[input.head as usize];
+        let switch = &mut self.switches[input.head()];
         let port = &mut self.ports[out as usize];
         if !switch.admits(input, port.egress, size) {
             self.counters.drops += 1;
@@ -105,8 +106,8 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         }
         switch.accept(input, &mut port.egress, size);
         // ns-3's switches send pause frames even if nobody obeys them.
-        if input.headroom_used > 0 && !input.pausing && (self.physics.pfc || !F::CLEAN) {
-            input.pausing = true;
+        if input.headroom_used > 0 && !input.pausing() && (self.physics.pfc || !F::CLEAN) {
+            input.set_pausing(true);
             self.counters.pauses += 1;
             self.send_pfc(channel, Kind::Pause);
         }
@@ -161,22 +162,22 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         let switch = &mut self.switches[port.tail as usize];
         let input = &mut self.ingress[entered as usize];
         switch.release(input, &mut port.egress, size);
-        let resume = input.pausing && switch.may_resume(input);
+        let resume = input.pausing() && switch.may_resume(input);
         if self.physics.ecn {
             self.mark(channel, packet);
         }
         if resume {
-            self.ingress[entered as usize].pausing = false;
+            self.ingress[entered as usize].set_pausing(false);
             self.send_pfc(entered, Kind::Resume);
         }
         let port = &self.ports[channel as usize];
         if data && let Control::Hpcc(hpcc) = &self.control {
-            let device = &self.devices[channel as usize];
+            let link = &self.links[port.link as usize];
             let reading = Reading {
-                rate: device.rate,
-                rate_code: device.rate_code,
+                rate: link.rate,
+                rate_code: link.rate_code,
                 time: self.now,
-                sent: device.sent,
+                sent: port.sent,
                 queued: port.queued.into(),
                 multiplier: hpcc.multiplier,
             };
@@ -193,14 +194,14 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         if port.egress <= port.k_min {
             return;
         }
-        let device = &mut self.devices[channel as usize];
-        let marking = &device.marking;
+        let marking = &self.links[port.link as usize].marking;
         let (k_min, k_max, left) = (marking.k_min.0, marking.k_max.0, u64::from(port.egress));
         let marked = left > k_max || {
             let p = marking.p_max * (left - k_min) as f64 / (k_max - k_min) as f64;
             let uniform = if F::CLEAN {
-                device.draws += 1;
-                port_uniform(self.physics.rng_run, channel, device.draws)
+                let draws = &mut self.draws[channel as usize];
+                *draws += 1;
+                port_uniform(self.physics.rng_run, channel, *draws)
             } else {
                 self.streams.draw()
             };
