@@ -18,10 +18,15 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A host's interface looks for something to send.
     #[inline]
     pub(crate) fn kick_host(&mut self, host: u32) {
-        let channel = self.hosts[host as usize].port;
-        if self.transmitting(channel) {
-            return;
+        if !self.transmitting(self.hosts[host as usize].port) {
+            self.serve_host(host);
         }
+    }
+
+    /// An idle interface looks for something to send.
+    #[inline]
+    pub(crate) fn serve_host(&mut self, host: u32) {
+        let channel = self.hosts[host as usize].port;
         let paused = self.ports[channel as usize].paused;
         let h = &mut self.hosts[host as usize];
         if (self.physics.ack_high || !paused)

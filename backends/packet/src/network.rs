@@ -25,14 +25,14 @@ use std::collections::BinaryHeap;
 
 /// Kinds of events; the rest of an event's word is a channel, host or flow.
 pub(crate) mod event {
-    /// A packet has crossed a channel to a switch; data, or an ACK or NACK, has crossed one to a host.
+    /// A packet of queue 3 has crossed a channel to a switch; data, or an ACK or NACK, has crossed one to a host.
     pub const FORWARD: u32 = 0;
     pub const DATA: u32 = 1;
     pub const ACK: u32 = 2;
     /// A PFC frame has crossed a channel.
     pub const PAUSE: u32 = 3;
     pub const RESUME: u32 = 4;
-    /// A port has sent a packet.
+    /// A switch's port has sent a packet.
     pub const DONE: u32 = 5;
     /// A host's pacing timer.
     pub const WAKE: u32 = 6;
@@ -47,9 +47,17 @@ pub(crate) mod event {
     pub const INCREASE: u32 = 12;
     /// A sender's retransmission timer (clean fidelity only).
     pub const TIMEOUT: u32 = 13;
+    /// A host's port has sent a packet.
+    pub const HOST_DONE: u32 = 14;
+    /// An ACK or NACK of queue 0 has crossed a channel to a switch.
+    pub const FORWARD_PRIORITY: u32 = 15;
     /// What the reception of a packet is, by whether the far end is a host, and kind of packet.
-    pub const RECEIVED: [[u32; super::Kind::COUNT]; 2] =
-        [[FORWARD, FORWARD, FORWARD, PAUSE, RESUME], [DATA, ACK, ACK, PAUSE, RESUME]];
+    pub const fn received(ack_high: bool) -> [[u32; super::Kind::COUNT]; 2] {
+        let ack = if ack_high { FORWARD_PRIORITY } else { FORWARD };
+        [[FORWARD, ack, ack, PAUSE, RESUME], [DATA, ACK, ACK, PAUSE, RESUME]]
+    }
+    /// The end of a transmission, by whether the port is a host's.
+    pub const ENDED: [u32; 2] = [DONE, HOST_DONE];
     /// Bits of an event's kind.
     pub const KIND_BITS: u32 = 4;
 }
@@ -69,6 +77,8 @@ pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved, F: Fideli
     /// By channel: the transmitting device at the tail, and the ingress counters at the head.
     pub(crate) ports: Vec<Port>,
     pub(crate) ingress: Vec<Ingress>,
+    /// What the reception of a packet is ([`event::received`]).
+    received: [[u32; Kind::COUNT]; 2],
     /// Kinds of links.
     pub(crate) links: Vec<LinkKind>,
     pub(crate) switches: Vec<Switch>,
@@ -123,6 +133,7 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             clock: SimTime::ZERO,
             ports: parts.ports,
             ingress: parts.ingress,
+            received: event::received(physics.ack_high),
             links: parts.links,
             switches: parts.switches,
             hosts: parts.hosts,
@@ -196,7 +207,7 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             return false;
         }
         port.done_scheduled = true;
-        let what = event::DONE | channel << event::KIND_BITS;
+        let what = event::ENDED[usize::from(port.at_host)] | channel << event::KIND_BITS;
         self.queue.insert(Scheduled { time: port.free_at, number: port.done_number, what, operand: 0 });
         true
     }
@@ -235,11 +246,12 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         port.free_at = end;
         port.done_scheduled = more || !Q::ELIDE;
         port.done_number = if port.done_scheduled {
-            self.queue.push(end, event::DONE | channel << event::KIND_BITS, 0)
+            let what = event::ENDED[usize::from(port.at_host)] | channel << event::KIND_BITS;
+            self.queue.push(end, what, 0)
         } else {
             self.queue.reserve()
         };
-        let received = event::RECEIVED[usize::from(port.to_host)][kind];
+        let received = self.received[usize::from(port.to_host)][kind];
         self.schedule(end + u64::from(link.delay), received, channel, packet);
     }
 
@@ -255,13 +267,20 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         let (kind, id) = (what & ((1 << event::KIND_BITS) - 1), what >> event::KIND_BITS);
         match kind {
             event::FORWARD => self.forward(id, operand),
+            event::FORWARD_PRIORITY => self.forward_priority(operand),
             event::DATA => return self.receive_data(id, operand),
             event::ACK => return self.receive_ack(operand),
             event::PAUSE => self.receive_pfc(id, operand, true),
             event::RESUME => self.receive_pfc(id, operand, false),
             event::DONE => {
                 self.ports[id as usize].done_scheduled = false;
-                self.kick(id);
+                self.serve_switch(id);
+            }
+            event::HOST_DONE => {
+                let port = &mut self.ports[id as usize];
+                port.done_scheduled = false;
+                let host = port.tail;
+                self.serve_host(host);
             }
             event::WAKE => self.wake(id, operand),
             event::READER => self.release_due(),

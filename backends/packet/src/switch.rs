@@ -81,20 +81,30 @@ impl Switch {
 }
 
 impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
-    /// A packet arrives at the switch at the head of `channel`: admission, PFC, queueing.
+    /// An ACK or NACK of queue 0 arrives at a switch. A port that is idle has nothing in queue 0, and in queue 3 only what is
+    /// paused, so it sends the newcomer at once.
+    #[inline]
+    pub(crate) fn forward_priority(&mut self, packet: u32) {
+        let p = &mut self.slab.packets[packet as usize];
+        p.hop += 1;
+        let (out, size) = (p.next, p.size);
+        if self.transmitting(out) {
+            let port = &mut self.ports[out as usize];
+            port.high.push(&mut self.slab.packets, packet);
+            port.queued += u32::from(size);
+        } else {
+            debug_assert!(!self.ports[out as usize].has_work(), "an idle port has nothing that it may send");
+            self.transmit(out, packet, false);
+        }
+    }
+
+    /// A packet of queue 3 arrives at the switch at the head of `channel`: admission, PFC, queueing.
     #[inline]
     pub(crate) fn forward(&mut self, channel: u32, packet: u32) {
         let p = &mut self.slab.packets[packet as usize];
         let out = p.next;
         p.hop += 1;
         let size = u64::from(p.size);
-        let high = self.physics.ack_high && p.kind != Kind::Data;
-        if high {
-            let port = &mut self.ports[out as usize];
-            port.high.push(&mut self.slab.packets, packet);
-            port.queued += size as u32;
-            return self.kick_switch(out);
-        }
         let input = &mut self.ingress[channel as usize];
         let switch = &mut self.switches[input.head()];
         let port = &mut self.ports[out as usize];
@@ -111,10 +121,15 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             self.counters.pauses += 1;
             self.send_pfc(channel, Kind::Pause);
         }
+        let busy = self.transmitting(out);
         let port = &mut self.ports[out as usize];
-        port.low.push(&mut self.slab.packets, packet);
         port.queued += size as u32;
-        self.kick_switch(out);
+        if busy || port.paused {
+            port.low.push(&mut self.slab.packets, packet);
+        } else {
+            debug_assert!(!port.has_work(), "an idle port has nothing that it may send");
+            self.send_accounted(out, packet, channel);
+        }
     }
 
     /// Makes a PFC frame for the device at the tail of `channel` and queues it on the way back.
@@ -136,9 +151,14 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A switch port looks for something to send.
     #[inline]
     pub(crate) fn kick_switch(&mut self, channel: u32) {
-        if self.transmitting(channel) {
-            return;
+        if !self.transmitting(channel) {
+            self.serve_switch(channel);
         }
+    }
+
+    /// An idle port looks for something to send.
+    #[inline]
+    pub(crate) fn serve_switch(&mut self, channel: u32) {
         let port = &mut self.ports[channel as usize];
         if let Some(packet) = port.high.pop(&self.slab.packets) {
             port.queued -= u32::from(self.slab.packets[packet as usize].size);
@@ -147,17 +167,18 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         } else if !port.paused
             && let Some(packet) = port.low.pop(&self.slab.packets)
         {
-            self.send_accounted(channel, packet);
+            let entered = self.routes[self.slab.packets[packet as usize].hop as usize - 1];
+            self.send_accounted(channel, packet, entered);
         }
     }
 
-    /// Takes a packet of queue 3 out of the buffer, marks it, lets its input resume, stamps it and sends it.
+    /// Takes a packet of queue 3, which `entered` over that channel, out of the buffer, marks it, lets its input resume,
+    /// stamps it and sends it.
     #[inline]
-    fn send_accounted(&mut self, channel: u32, packet: u32) {
+    fn send_accounted(&mut self, channel: u32, packet: u32, entered: u32) {
         let port = &mut self.ports[channel as usize];
         let p = &self.slab.packets[packet as usize];
         let (size, data) = (u64::from(p.size), p.kind == Kind::Data);
-        let entered = self.routes[p.hop as usize - 1];
         port.queued -= size as u32;
         let switch = &mut self.switches[port.tail as usize];
         let input = &mut self.ingress[entered as usize];
