@@ -3,9 +3,10 @@
 use crate::fidelity::Fidelity;
 use crate::packet::Fifo;
 use crate::physics::Physics;
-use crate::port::{Device, Host, Ingress, NEVER, Port, Switch};
+use crate::port::{Host, Ingress, LinkKind, NEVER, Port, Switch};
 use crate::telemetry::rate_code;
 use mixlab_contract::{Bytes, ChannelId, Link, Marking, NodeId, NodeKind, Scenario, Topology};
+use std::collections::BTreeMap;
 
 /// Lossless queues of a port for which headroom is set aside (0 and 3; only 3 is ever accounted).
 const LOSSLESS_QUEUES: u64 = 2;
@@ -17,7 +18,7 @@ const RESPONSE_BYTES: f64 = 3860.0;
 /// The state of an empty network.
 pub(crate) struct Parts {
     pub ports: Vec<Port>,
-    pub devices: Vec<Device>,
+    pub links: Vec<LinkKind>,
     pub ingress: Vec<Ingress>,
     pub switches: Vec<Switch>,
     pub hosts: Vec<Host>,
@@ -29,13 +30,12 @@ pub(crate) fn build<F: Fidelity>(scenario: &Scenario, physics: &Physics) -> Part
     let topology = scenario.topology();
     let places = places(topology);
     let channels = (0..topology.channel_count() as u32).map(ChannelId);
-    let ports = channels.clone().map(|c| port::<F>(scenario, physics, &places, c)).collect();
-    let devices = channels.clone().map(|c| device(scenario, c)).collect();
+    let (links, link_of) = link_kinds::<F>(scenario, physics);
+    let ports = channels.clone().map(|c| port(topology, &links, link_of[c.index() / 2], &places, c)).collect();
     let ingress = channels
-        .map(|c| Ingress {
-            headroom: headroom::<F>(topology.link(c), physics).try_into().unwrap_or(u32::MAX),
-            head: places[topology.head(c).0 as usize],
-            ..Ingress::default()
+        .map(|c| {
+            let headroom = headroom::<F>(topology.link(c), physics).try_into().unwrap_or(u32::MAX);
+            Ingress::new(places[topology.head(c).0 as usize], headroom)
         })
         .collect();
     let mut switches = vec![Switch::default(); topology.switch_order().len()];
@@ -48,7 +48,7 @@ pub(crate) fn build<F: Fidelity>(scenario: &Scenario, physics: &Physics) -> Part
             }
         }
     }
-    Parts { ports, devices, ingress, switches, hosts, host_of_node: places }
+    Parts { ports, links, ingress, switches, hosts, host_of_node: places }
 }
 
 /// Index of each node among the nodes of its kind, by ascending id.
@@ -63,33 +63,49 @@ fn places(topology: &Topology) -> Vec<u32> {
         .collect()
 }
 
-fn port<F: Fidelity>(scenario: &Scenario, physics: &Physics, places: &[u32], channel: ChannelId) -> Port {
-    let topology = scenario.topology();
-    let link = topology.link(channel);
+/// The kinds of links there are, and which each link is.
+fn link_kinds<F: Fidelity>(scenario: &Scenario, physics: &Physics) -> (Vec<LinkKind>, Vec<u32>) {
+    let mut kinds = Vec::new();
+    let mut place_of = BTreeMap::new();
+    let links = scenario.topology().links().iter();
+    let place = links.map(|link| {
+        *place_of.entry((link.rate, link.delay)).or_insert_with(|| {
+            kinds.push(link_kind::<F>(scenario, physics, link));
+            kinds.len() as u32 - 1
+        })
+    });
+    let places = place.collect();
+    (kinds, places)
+}
+
+fn link_kind<F: Fidelity>(scenario: &Scenario, physics: &Physics, link: &Link) -> LinkKind {
+    LinkKind {
+        rate: link.rate.0,
+        rate_code: rate_code(link.rate.0).unwrap_or(0),
+        delay: F::ticks(link.delay) as u32,
+        full: physics.full_sizes.map(|size| F::transmission(size, link.rate.0) as u32),
+        marking: marking(scenario, link),
+    }
+}
+
+fn port(topology: &Topology, links: &[LinkKind], link: u32, places: &[u32], channel: ChannelId) -> Port {
     let (tail, head) = (topology.tail(channel), topology.head(channel));
     Port {
         free_at: 0,
         done_number: 0,
+        sent: 0,
         high: Fifo::EMPTY,
         low: Fifo::EMPTY,
         egress: 0,
         queued: 0,
-        k_min: marking(scenario, link).k_min.0.min(u32::MAX.into()) as u32,
-        tx_data: F::transmission(physics.data_size, link.rate.0) as u32,
-        tx_ack: F::transmission(physics.ack_size, link.rate.0) as u32,
-        delay: F::ticks(link.delay) as u32,
+        k_min: links[link as usize].marking.k_min.0.min(u32::MAX.into()) as u32,
+        link,
         tail: places[tail.0 as usize],
         done_scheduled: false,
         paused: false,
         at_host: topology.kind(tail) == NodeKind::Host,
         to_host: topology.kind(head) == NodeKind::Host,
     }
-}
-
-fn device(scenario: &Scenario, channel: ChannelId) -> Device {
-    let link = scenario.topology().link(channel);
-    let rate_code = rate_code(link.rate.0).unwrap_or(0);
-    Device { rate: link.rate.0, marking: marking(scenario, link), sent: 0, rate_code, draws: 0 }
 }
 
 /// Thresholds of a link's ports. A rate without any has thresholds 0 in ns-3; the backend refuses such scenarios.

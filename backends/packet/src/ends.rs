@@ -52,7 +52,7 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             p.hop = ack_route;
             p.size = self.physics.ack_size as u16;
             p.flags = if p.flags & MARKED != 0 { ECHO } else { 0 };
-            let host = self.ingress[channel as usize].head;
+            let host = self.ingress[channel as usize].head() as u32;
             self.hosts[host as usize].acks.push(&mut self.slab.packets, packet);
             self.kick_host(host);
         } else {
@@ -192,7 +192,7 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
                 // ns-3 bounds the target by the link, so that a rate may pass the sender's highest.
                 let bound = match F::CLEAN {
                     true => self.hosts[host as usize].max_rate,
-                    false => self.devices[self.hosts[host as usize].port as usize].rate,
+                    false => self.links[self.ports[self.hosts[host as usize].port as usize].link as usize].rate,
                 };
                 let rate = c.increase(index, rate, bound);
                 let at = self.now + c.increase_interval;

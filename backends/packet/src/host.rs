@@ -18,10 +18,15 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A host's interface looks for something to send.
     #[inline]
     pub(crate) fn kick_host(&mut self, host: u32) {
-        let channel = self.hosts[host as usize].port;
-        if self.transmitting(channel) {
-            return;
+        if !self.transmitting(self.hosts[host as usize].port) {
+            self.serve_host(host);
         }
+    }
+
+    /// An idle interface looks for something to send.
+    #[inline]
+    pub(crate) fn serve_host(&mut self, host: u32) {
+        let channel = self.hosts[host as usize].port;
         let paused = self.ports[channel as usize].paused;
         let h = &mut self.hosts[host as usize];
         if (self.physics.ack_high || !paused)
@@ -107,9 +112,9 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         s.next += u64::from(payload);
         s.last_size = size;
         let pace = if self.physics.rate_bound { s.rate } else { self.hosts[s.host as usize].max_rate };
-        let device = &self.devices[channel as usize];
-        let time = if pace == device.rate && size == self.physics.data_size {
-            self.ports[channel as usize].tx_data.into()
+        let link = &self.links[self.ports[channel as usize].link as usize];
+        let time = if pace == link.rate && size == self.physics.data_size {
+            link.full[Kind::Data as usize].into()
         } else {
             F::transmission(size, pace)
         };

@@ -13,7 +13,7 @@ use crate::fidelity::{Clean, Fidelity, Ns3};
 use crate::flow::{NackMemory, Receiver, Sender, Stage};
 use crate::packet::{ECHO, Kind, MARKED, Slab};
 use crate::physics::Physics;
-use crate::port::{Device, Host, Ingress, Port, Switch};
+use crate::port::{Host, Ingress, LinkKind, Port, Switch};
 use crate::probe::{Probe, Transmission, Unobserved, View};
 use crate::queue::{EventQueue, FineWheel, Scheduled, Wheel};
 use crate::random::Streams;
@@ -25,14 +25,14 @@ use std::collections::BinaryHeap;
 
 /// Kinds of events; the rest of an event's word is a channel, host or flow.
 pub(crate) mod event {
-    /// A packet has crossed a channel to a switch; data, or an ACK or NACK, has crossed one to a host.
+    /// A packet of queue 3 has crossed a channel to a switch; data, or an ACK or NACK, has crossed one to a host.
     pub const FORWARD: u32 = 0;
     pub const DATA: u32 = 1;
     pub const ACK: u32 = 2;
     /// A PFC frame has crossed a channel.
     pub const PAUSE: u32 = 3;
     pub const RESUME: u32 = 4;
-    /// A port has sent a packet.
+    /// A switch's port has sent a packet.
     pub const DONE: u32 = 5;
     /// A host's pacing timer.
     pub const WAKE: u32 = 6;
@@ -47,6 +47,17 @@ pub(crate) mod event {
     pub const INCREASE: u32 = 12;
     /// A sender's retransmission timer (clean fidelity only).
     pub const TIMEOUT: u32 = 13;
+    /// A host's port has sent a packet.
+    pub const HOST_DONE: u32 = 14;
+    /// An ACK or NACK of queue 0 has crossed a channel to a switch.
+    pub const FORWARD_PRIORITY: u32 = 15;
+    /// What the reception of a packet is, by whether the far end is a host, and kind of packet.
+    pub const fn received(ack_high: bool) -> [[u32; super::Kind::COUNT]; 2] {
+        let ack = if ack_high { FORWARD_PRIORITY } else { FORWARD };
+        [[FORWARD, ack, ack, PAUSE, RESUME], [DATA, ACK, ACK, PAUSE, RESUME]]
+    }
+    /// The end of a transmission, by whether the port is a host's.
+    pub const ENDED: [u32; 2] = [DONE, HOST_DONE];
     /// Bits of an event's kind.
     pub const KIND_BITS: u32 = 4;
 }
@@ -65,8 +76,11 @@ pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved, F: Fideli
     clock: SimTime,
     /// By channel: the transmitting device at the tail, and the ingress counters at the head.
     pub(crate) ports: Vec<Port>,
-    pub(crate) devices: Vec<Device>,
     pub(crate) ingress: Vec<Ingress>,
+    /// What the reception of a packet is ([`event::received`]).
+    received: [[u32; Kind::COUNT]; 2],
+    /// Kinds of links.
+    pub(crate) links: Vec<LinkKind>,
     pub(crate) switches: Vec<Switch>,
     pub(crate) hosts: Vec<Host>,
     pub(crate) slab: Slab<F::Record>,
@@ -78,10 +92,12 @@ pub struct PacketNetwork<Q: EventQueue = Wheel, P: Probe = Unobserved, F: Fideli
     pub(crate) recovery: Vec<Recovery>,
     /// Timeout of those, ticks.
     pub(crate) timeout: u64,
-    /// Channels of all paths one after another; packets hold an index into it.
+    /// Channels of all paths one after another, and one more entry that means nothing; packets hold an index into it.
     pub(crate) routes: Vec<u32>,
     pub(crate) control: Control<F>,
     pub(crate) streams: Streams,
+    /// Marking decisions drawn so far, by channel; empty unless fidelity is clean.
+    pub(crate) draws: Vec<u64>,
     /// Announced flows that start later: (start in ticks, announcement, flow).
     schedule: BinaryHeap<Reverse<(u64, u64, u32)>>,
     announced: u64,
@@ -116,8 +132,9 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             number: 0,
             clock: SimTime::ZERO,
             ports: parts.ports,
-            devices: parts.devices,
             ingress: parts.ingress,
+            received: event::received(physics.ack_high),
+            links: parts.links,
             switches: parts.switches,
             hosts: parts.hosts,
             slab: Slab::new(physics.hpcc),
@@ -126,10 +143,11 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             nacks: Vec::new(),
             recovery: Vec::new(),
             timeout: recovery::timeout::<F>(scenario),
-            routes: Vec::new(),
+            routes: vec![0],
             control: Control::new(scenario.transport(), &physics),
             // ns-3.39 has used 9 streams per node and 2 more when the first flow starts.
             streams: Streams::new(9 * nodes + 2, scenario.transport().rng_run),
+            draws: if F::CLEAN { vec![0; scenario.topology().channel_count()] } else { Vec::new() },
             schedule: BinaryHeap::new(),
             announced: 0,
             reader_at: None,
@@ -164,7 +182,7 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// The three are equal at any time.
     pub fn buffered_bytes(&self) -> [u64; 3] {
         [
-            self.ingress.iter().map(|i| i.bytes).sum(),
+            self.ingress.iter().map(|i| u64::from(i.bytes)).sum(),
             self.ports.iter().map(|p| u64::from(p.egress)).sum(),
             self.switches.iter().map(|s| s.total).sum(),
         ]
@@ -183,16 +201,20 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             return true;
         }
         // Without an event in the queue, the order (time, number) tells whether it would have been executed by now.
-        if (port.free_at, port.done_number) <= (self.now, self.number) {
+        // (One comparison of 128 bits, since either outcome is as likely.)
+        let order = |time: u64, number: u64| u128::from(time) << 64 | u128::from(number);
+        if order(port.free_at, port.done_number) <= order(self.now, self.number) {
             return false;
         }
         port.done_scheduled = true;
-        let what = event::DONE | channel << event::KIND_BITS;
+        let what = event::ENDED[usize::from(port.at_host)] | channel << event::KIND_BITS;
         self.queue.insert(Scheduled { time: port.free_at, number: port.done_number, what, operand: 0 });
         true
     }
 
     /// Puts a packet on the wire of an idle port. `more` tells whether the port has something to send after it.
+    ///
+    /// Written without branches where the packet's kind or what follows it decides: they can't be predicted.
     #[inline]
     pub(crate) fn transmit(&mut self, channel: u32, packet: u32, more: bool) {
         let port = &mut self.ports[channel as usize];
@@ -210,36 +232,27 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
             echo: p.flags & ECHO != 0,
             queue_bytes: port.queued.into(),
         });
-        let duration = if size == self.physics.data_size {
-            port.tx_data.into()
-        } else if size == self.physics.ack_size {
-            port.tx_ack.into()
+        let kind = p.kind as usize;
+        let link = &self.links[port.link as usize];
+        let duration = if size == self.physics.full_sizes[kind] {
+            link.full[kind].into()
         } else {
-            F::transmission(size, self.devices[channel as usize].rate)
+            F::transmission(size, link.rate)
         };
-        if self.physics.hpcc {
-            self.devices[channel as usize].sent += u64::from(size);
-        }
-        let received = match p.kind {
-            Kind::Pause => event::PAUSE,
-            Kind::Resume => event::RESUME,
-            _ if !port.to_host => {
-                p.next = self.routes[p.hop as usize + 1];
-                event::FORWARD
-            }
-            Kind::Data => event::DATA,
-            Kind::Ack | Kind::Nack => event::ACK,
-        };
+        port.sent += u64::from(size);
+        // Where it goes from there; means nothing, but is there, for a host or a PFC frame.
+        p.next = self.routes[p.hop as usize + 1];
         let end = self.now + duration;
         port.free_at = end;
-        let arrival = end + u64::from(port.delay);
-        port.done_number = self.queue.reserve();
         port.done_scheduled = more || !Q::ELIDE;
-        if port.done_scheduled {
-            let what = event::DONE | channel << event::KIND_BITS;
-            self.queue.insert(Scheduled { time: end, number: port.done_number, what, operand: 0 });
-        }
-        self.schedule(arrival, received, channel, packet);
+        port.done_number = if port.done_scheduled {
+            let what = event::ENDED[usize::from(port.at_host)] | channel << event::KIND_BITS;
+            self.queue.push(end, what, 0)
+        } else {
+            self.queue.reserve()
+        };
+        let received = self.received[usize::from(port.to_host)][kind];
+        self.schedule(end + u64::from(link.delay), received, channel, packet);
     }
 
     /// Lets a port look for something to send.
@@ -254,13 +267,20 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         let (kind, id) = (what & ((1 << event::KIND_BITS) - 1), what >> event::KIND_BITS);
         match kind {
             event::FORWARD => self.forward(id, operand),
+            event::FORWARD_PRIORITY => self.forward_priority(operand),
             event::DATA => return self.receive_data(id, operand),
             event::ACK => return self.receive_ack(operand),
             event::PAUSE => self.receive_pfc(id, operand, true),
             event::RESUME => self.receive_pfc(id, operand, false),
             event::DONE => {
                 self.ports[id as usize].done_scheduled = false;
-                self.kick(id);
+                self.serve_switch(id);
+            }
+            event::HOST_DONE => {
+                let port = &mut self.ports[id as usize];
+                port.done_scheduled = false;
+                let host = port.tail;
+                self.serve_host(host);
             }
             event::WAKE => self.wake(id, operand),
             event::READER => self.release_due(),
@@ -330,10 +350,12 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> Network for PacketNetwork<Q, P, F> {
         assert_eq!(self.senders[index].state, Stage::Unknown, "flow {:?} was started before", f.flow);
         let host = self.host_of_node[f.src.0 as usize];
         let rate = self.hosts[host as usize].max_rate;
+        self.routes.pop();
         let data_route = self.routes.len() as u32;
         self.routes.extend(f.path.iter().map(|c| c.0));
         let ack_route = self.routes.len() as u32;
         self.routes.extend(f.ack_path.iter().map(|c| c.0));
+        self.routes.push(0);
         self.senders[index] = Sender {
             size: f.size.0,
             window: self.physics.window_at::<F>(rate, rate),

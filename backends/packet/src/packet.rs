@@ -23,6 +23,11 @@ pub enum Kind {
     Resume,
 }
 
+impl Kind {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+}
+
 /// A packet. 32 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packet {

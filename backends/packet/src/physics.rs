@@ -1,6 +1,7 @@
 //! The scenario's transport in the units of the engine: bytes, bit/s and ticks of the engine's clock.
 
 use crate::fidelity::Fidelity;
+use crate::packet::Kind;
 use mixlab_contract::{CongestionControl, Scenario};
 
 /// Bytes of a PFC frame on the wire.
@@ -14,6 +15,8 @@ pub(crate) struct Physics {
     pub header: u32,
     pub data_size: u32,
     pub ack_size: u32,
+    /// Bytes on the wire of a full packet of each kind, in the order of [`Kind`].
+    pub full_sizes: [u32; Kind::COUNT],
     pub window: Option<u64>,
     pub variable_window: bool,
     pub rate_bound: bool,
@@ -35,11 +38,18 @@ impl Physics {
     pub fn of<F: Fidelity>(scenario: &Scenario) -> Self {
         let t = scenario.transport();
         let (payload, header) = (t.payload.0 as u32, t.data_header().0 as u32);
+        let ack_size = t.ack_size().0 as u32;
+        let full_sizes = [Kind::Data, Kind::Ack, Kind::Nack, Kind::Pause, Kind::Resume].map(|kind| match kind {
+            Kind::Data => payload + header,
+            Kind::Ack | Kind::Nack => ack_size,
+            Kind::Pause | Kind::Resume => PFC_BYTES.into(),
+        });
         Self {
             payload,
             header,
             data_size: payload + header,
-            ack_size: t.ack_size().0 as u32,
+            ack_size,
+            full_sizes,
             window: t.window.map(|w| w.0),
             variable_window: t.variable_window,
             rate_bound: t.rate_bound,

@@ -1,7 +1,7 @@
 //! Devices and switch memory: what is kept per channel (the transmitting device at its tail, the ingress counters at its
-//! head), per switch and per host.
+//! head), per kind of link, per switch and per host.
 
-use crate::packet::Fifo;
+use crate::packet::{Fifo, Kind};
 use mixlab_contract::Marking;
 
 /// The device that transmits into a channel: what every packet touches. One cache line.
@@ -11,6 +11,8 @@ pub(crate) struct Port {
     /// When its last transmission ends, and the insertion number of that event (executed or not).
     pub free_at: u64,
     pub done_number: u64,
+    /// Bytes sent so far.
+    pub sent: u64,
     /// Queue 0 (PFC frames, and ACKs if they have priority) and queue 3.
     pub high: Fifo,
     pub low: Fifo,
@@ -19,10 +21,8 @@ pub(crate) struct Port {
     pub queued: u32,
     /// Nothing is marked while at most this many bytes are left in queue 3.
     pub k_min: u32,
-    /// Transmission times of the usual sizes and propagation delay, ticks.
-    pub tx_data: u32,
-    pub tx_ack: u32,
-    pub delay: u32,
+    /// What its link is like: index among the kinds of links.
+    pub link: u32,
     /// Node at its tail: index among hosts, or among switches.
     pub tail: u32,
     /// Whether the `done` event is in the queue.
@@ -33,32 +33,58 @@ pub(crate) struct Port {
     pub to_host: bool,
 }
 
-/// The rest of a device: what only some packets touch. One cache line.
-#[derive(Clone, Debug)]
+/// A kind of link; a network has few. One cache line.
+#[derive(Clone, Debug, PartialEq)]
 #[repr(align(64))]
-pub(crate) struct Device {
+pub(crate) struct LinkKind {
+    /// Bit/s, and its code in HPCC's telemetry.
     pub rate: u64,
-    pub marking: Marking,
-    /// Bytes sent so far, kept for HPCC only.
-    pub sent: u64,
     pub rate_code: u32,
-    /// Marking decisions drawn so far, kept for clean fidelity only.
-    pub draws: u64,
+    /// Propagation delay, ticks.
+    pub delay: u32,
+    /// Transmission times of a full packet of each [`Kind`], ticks.
+    pub full: [u32; Kind::COUNT],
+    pub marking: Marking,
 }
 
 /// Counters of the packets of queue 3 that came over one channel and are still in the switch at its head.
+/// A quarter of a cache line.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(32))]
+#[repr(align(16))]
 pub(crate) struct Ingress {
-    pub bytes: u64,
+    pub bytes: u32,
     /// Part of them held in headroom.
-    pub headroom_used: u64,
+    pub headroom_used: u32,
     /// Headroom there is.
     pub headroom: u32,
+    /// Node at the channel's head (index among hosts, or among switches), twice, plus 1 if the sender at the tail has been
+    /// told to pause.
+    head_and_pausing: u32,
+}
+
+impl Ingress {
+    /// Empty, at the node with this index.
+    pub fn new(head: u32, headroom: u32) -> Self {
+        Self { headroom, head_and_pausing: head << 1, ..Self::default() }
+    }
+
     /// Node at the channel's head: index among hosts, or among switches.
-    pub head: u32,
+    #[inline]
+    pub fn head(&self) -> usize {
+        (self.head_and_pausing >> 1) as usize
+    }
+
     /// Whether the sender at the tail has been told to pause.
-    pub pausing: bool,
+    #[inline]
+    pub fn pausing(&self) -> bool {
+        self.head_and_pausing & 1 == 1
+    }
+
+    /// Notes what the sender at the tail is told.
+    #[inline]
+    pub fn set_pausing(&mut self, pausing: bool) {
+        self.head_and_pausing = self.head_and_pausing & !1 | u32::from(pausing);
+    }
 }
 
 /// Shared buffer of a switch.

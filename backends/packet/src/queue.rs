@@ -23,7 +23,8 @@ pub const TURNS: u64 = 256;
 const MASK: u64 = SLOTS - 1;
 const TURN_WORDS: usize = TURNS as usize / 64;
 const WORDS: usize = SLOTS as usize / 64;
-const NONE: u32 = u32::MAX;
+/// No node. (There is one of this number, which refers to itself, so that reading ahead needs no branch.)
+const NONE: u32 = 0;
 
 /// An event as it comes out of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +50,8 @@ pub trait EventQueue: Default {
     /// Inserts an event under a number reserved before. `time` must not be before that of the last event popped.
     fn insert(&mut self, event: Scheduled);
 
-    /// Inserts an event under the next number.
-    fn push(&mut self, time: u64, what: u32, operand: u32);
+    /// Inserts an event under the next number, and returns that.
+    fn push(&mut self, time: u64, what: u32, operand: u32) -> u64;
 
     /// Takes the first event if it is not after `until`.
     fn pop(&mut self, until: u64) -> Option<Scheduled>;
@@ -75,9 +76,10 @@ impl EventQueue for PlainHeap {
         self.heap.push(Reverse((e.time, e.number, e.what, e.operand)));
     }
 
-    fn push(&mut self, time: u64, what: u32, operand: u32) {
+    fn push(&mut self, time: u64, what: u32, operand: u32) -> u64 {
         let number = self.reserve();
         self.insert(Scheduled { time, number, what, operand });
+        number
     }
 
     fn pop(&mut self, until: u64) -> Option<Scheduled> {
@@ -122,6 +124,9 @@ pub struct TimingWheel<const SHIFT: u32> {
     occupied: Box<[u64; WORDS]>,
     nodes: Vec<Node>,
     free: u32,
+    /// A node of the list that is probably next; every event taken reads one node of it ahead, since the lists of a large
+    /// network do not fit into the first cache, and turning one over would wait for node after node.
+    scout: u32,
     /// Events of later turns, by turn, and one bit per turn that has any.
     turns: Vec<Vec<Scheduled>>,
     waiting: [u64; TURN_WORDS],
@@ -138,7 +143,8 @@ impl<const SHIFT: u32> Default for TimingWheel<SHIFT> {
             current: Vec::new(),
             last: Box::new([NONE; SLOTS as usize]),
             occupied: Box::new([0; WORDS]),
-            nodes: Vec::new(),
+            nodes: vec![Node { number: 0, what: 0, operand: 0, next: NONE, fraction: 0 }],
+            scout: NONE,
             free: NONE,
             turns: vec![Vec::new(); TURNS as usize],
             waiting: [0; TURN_WORDS],
@@ -172,7 +178,7 @@ impl<const SHIFT: u32> EventQueue for TimingWheel<SHIFT> {
     }
 
     #[inline]
-    fn push(&mut self, time: u64, what: u32, operand: u32) {
+    fn push(&mut self, time: u64, what: u32, operand: u32) -> u64 {
         let number = self.reserve();
         let e = Scheduled { time, number, what, operand };
         if SHIFT > 0 {
@@ -182,10 +188,12 @@ impl<const SHIFT: u32> EventQueue for TimingWheel<SHIFT> {
         } else {
             self.push_far(e);
         }
+        number
     }
 
     #[inline]
     fn pop(&mut self, until: u64) -> Option<Scheduled> {
+        self.scout = self.nodes[self.scout as usize].next;
         if let Some(e) = self.current.last() {
             if e.time > until {
                 return None;
@@ -316,6 +324,9 @@ impl<const SHIFT: u32> TimingWheel<SHIFT> {
     fn turn_over(&mut self, slot: usize) -> Scheduled {
         self.occupied[slot / 64] &= !(1 << (slot % 64));
         let last = std::mem::replace(&mut self.last[slot], NONE);
+        // Good enough: the next slot with events among the 64 around this one.
+        let ahead = self.occupied[slot / 64] & (!0u64 << (slot % 64));
+        self.scout = self.last[(slot & !63 | ahead.trailing_zeros() as usize) & MASK as usize];
         let mut at = last;
         loop {
             let node = self.nodes[at as usize];

@@ -39,7 +39,7 @@ impl Switch {
     #[inline]
     fn admits(&self, input: &Ingress, egress: u32, size: u64) -> bool {
         let headroom_full = input.headroom_used > 0
-            && (size + input.headroom_used > u64::from(input.headroom)
+            && (size + u64::from(input.headroom_used) > u64::from(input.headroom)
                 || size + self.headroom_total > self.headroom_limit);
         let ingress_full = size + self.total > (self.pool + self.headroom_limit).min(self.buffer);
         let egress_limit = EGRESS_ALPHA.saturating_mul(self.buffer.saturating_sub(self.egress_total));
@@ -52,10 +52,10 @@ impl Switch {
     /// Takes a packet in: to headroom if its input is above the threshold or uses headroom already.
     #[inline]
     fn accept(&mut self, input: &mut Ingress, egress: &mut u32, size: u64) {
-        input.bytes += size;
+        input.bytes += size as u32;
         self.total += size;
-        if input.headroom_used > 0 || input.bytes > self.threshold() {
-            input.headroom_used += size;
+        if input.headroom_used > 0 || u64::from(input.bytes) > self.threshold() {
+            input.headroom_used += size as u32;
             self.headroom_total += size;
         }
         *egress += size as u32;
@@ -64,38 +64,49 @@ impl Switch {
 
     #[inline]
     fn release(&mut self, input: &mut Ingress, egress: &mut u32, size: u64) {
-        input.bytes -= size;
+        input.bytes -= size as u32;
         self.total -= size;
-        let freed = input.headroom_used.min(size);
+        let freed = input.headroom_used.min(size as u32);
         input.headroom_used -= freed;
-        self.headroom_total -= freed;
+        self.headroom_total -= u64::from(freed);
         *egress -= size as u32;
         self.egress_total -= size;
     }
 
     #[inline]
     fn may_resume(&self, input: &Ingress) -> bool {
-        input.headroom_used == 0 && (input.bytes < RESUME_FLOOR || input.bytes + RESUME_OFFSET <= self.threshold())
+        let bytes = u64::from(input.bytes);
+        input.headroom_used == 0 && (bytes < RESUME_FLOOR || bytes + RESUME_OFFSET <= self.threshold())
     }
 }
 
 impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
-    /// A packet arrives at the switch at the head of `channel`: admission, PFC, queueing.
+    /// An ACK or NACK of queue 0 arrives at a switch. A port that is idle has nothing in queue 0, and in queue 3 only what is
+    /// paused, so it sends the newcomer at once.
+    #[inline]
+    pub(crate) fn forward_priority(&mut self, packet: u32) {
+        let p = &mut self.slab.packets[packet as usize];
+        p.hop += 1;
+        let (out, size) = (p.next, p.size);
+        if self.transmitting(out) {
+            let port = &mut self.ports[out as usize];
+            port.high.push(&mut self.slab.packets, packet);
+            port.queued += u32::from(size);
+        } else {
+            debug_assert!(!self.ports[out as usize].has_work(), "an idle port has nothing that it may send");
+            self.transmit(out, packet, false);
+        }
+    }
+
+    /// A packet of queue 3 arrives at the switch at the head of `channel`: admission, PFC, queueing.
     #[inline]
     pub(crate) fn forward(&mut self, channel: u32, packet: u32) {
         let p = &mut self.slab.packets[packet as usize];
         let out = p.next;
         p.hop += 1;
         let size = u64::from(p.size);
-        let high = self.physics.ack_high && p.kind != Kind::Data;
-        if high {
-            let port = &mut self.ports[out as usize];
-            port.high.push(&mut self.slab.packets, packet);
-            port.queued += size as u32;
-            return self.kick_switch(out);
-        }
         let input = &mut self.ingress[channel as usize];
-        let switch = &mut self.switches[input.head as usize];
+        let switch = &mut self.switches[input.head()];
         let port = &mut self.ports[out as usize];
         if !switch.admits(input, port.egress, size) {
             self.counters.drops += 1;
@@ -105,15 +116,20 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         }
         switch.accept(input, &mut port.egress, size);
         // ns-3's switches send pause frames even if nobody obeys them.
-        if input.headroom_used > 0 && !input.pausing && (self.physics.pfc || !F::CLEAN) {
-            input.pausing = true;
+        if input.headroom_used > 0 && !input.pausing() && (self.physics.pfc || !F::CLEAN) {
+            input.set_pausing(true);
             self.counters.pauses += 1;
             self.send_pfc(channel, Kind::Pause);
         }
+        let busy = self.transmitting(out);
         let port = &mut self.ports[out as usize];
-        port.low.push(&mut self.slab.packets, packet);
         port.queued += size as u32;
-        self.kick_switch(out);
+        if busy || port.paused {
+            port.low.push(&mut self.slab.packets, packet);
+        } else {
+            debug_assert!(!port.has_work(), "an idle port has nothing that it may send");
+            self.send_accounted(out, packet, channel);
+        }
     }
 
     /// Makes a PFC frame for the device at the tail of `channel` and queues it on the way back.
@@ -135,9 +151,14 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
     /// A switch port looks for something to send.
     #[inline]
     pub(crate) fn kick_switch(&mut self, channel: u32) {
-        if self.transmitting(channel) {
-            return;
+        if !self.transmitting(channel) {
+            self.serve_switch(channel);
         }
+    }
+
+    /// An idle port looks for something to send.
+    #[inline]
+    pub(crate) fn serve_switch(&mut self, channel: u32) {
         let port = &mut self.ports[channel as usize];
         if let Some(packet) = port.high.pop(&self.slab.packets) {
             port.queued -= u32::from(self.slab.packets[packet as usize].size);
@@ -146,37 +167,38 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         } else if !port.paused
             && let Some(packet) = port.low.pop(&self.slab.packets)
         {
-            self.send_accounted(channel, packet);
+            let entered = self.routes[self.slab.packets[packet as usize].hop as usize - 1];
+            self.send_accounted(channel, packet, entered);
         }
     }
 
-    /// Takes a packet of queue 3 out of the buffer, marks it, lets its input resume, stamps it and sends it.
+    /// Takes a packet of queue 3, which `entered` over that channel, out of the buffer, marks it, lets its input resume,
+    /// stamps it and sends it.
     #[inline]
-    fn send_accounted(&mut self, channel: u32, packet: u32) {
+    fn send_accounted(&mut self, channel: u32, packet: u32, entered: u32) {
         let port = &mut self.ports[channel as usize];
         let p = &self.slab.packets[packet as usize];
         let (size, data) = (u64::from(p.size), p.kind == Kind::Data);
-        let entered = self.routes[p.hop as usize - 1];
         port.queued -= size as u32;
         let switch = &mut self.switches[port.tail as usize];
         let input = &mut self.ingress[entered as usize];
         switch.release(input, &mut port.egress, size);
-        let resume = input.pausing && switch.may_resume(input);
+        let resume = input.pausing() && switch.may_resume(input);
         if self.physics.ecn {
             self.mark(channel, packet);
         }
         if resume {
-            self.ingress[entered as usize].pausing = false;
+            self.ingress[entered as usize].set_pausing(false);
             self.send_pfc(entered, Kind::Resume);
         }
         let port = &self.ports[channel as usize];
         if data && let Control::Hpcc(hpcc) = &self.control {
-            let device = &self.devices[channel as usize];
+            let link = &self.links[port.link as usize];
             let reading = Reading {
-                rate: device.rate,
-                rate_code: device.rate_code,
+                rate: link.rate,
+                rate_code: link.rate_code,
                 time: self.now,
-                sent: device.sent,
+                sent: port.sent,
                 queued: port.queued.into(),
                 multiplier: hpcc.multiplier,
             };
@@ -193,14 +215,14 @@ impl<Q: EventQueue, P: Probe, F: Fidelity> PacketNetwork<Q, P, F> {
         if port.egress <= port.k_min {
             return;
         }
-        let device = &mut self.devices[channel as usize];
-        let marking = &device.marking;
+        let marking = &self.links[port.link as usize].marking;
         let (k_min, k_max, left) = (marking.k_min.0, marking.k_max.0, u64::from(port.egress));
         let marked = left > k_max || {
             let p = marking.p_max * (left - k_min) as f64 / (k_max - k_min) as f64;
             let uniform = if F::CLEAN {
-                device.draws += 1;
-                port_uniform(self.physics.rng_run, channel, device.draws)
+                let draws = &mut self.draws[channel as usize];
+                *draws += 1;
+                port_uniform(self.physics.rng_run, channel, *draws)
             } else {
                 self.streams.draw()
             };
