@@ -22,6 +22,10 @@ constexpr double PIE_GAIN_A = 0.125;
 constexpr double PIE_GAIN_B = 1.25;
 constexpr uint64_t PIE_BURST_TARGETS = 10;
 
+/// Up to this probability PIE marks rather than drops: always, like the other disciplines. (RFC 8033 drops above 0.1, against
+/// senders that ignore marks.)
+constexpr double PIE_MARK_UP_TO = 1;
+
 /// Never reached: what makes fair queueing of FqCoDel.
 const ns3::Time NEVER = ns3::Seconds(1000);
 
@@ -98,6 +102,7 @@ Queues::Pie() const
     factory.Set("MaxBurstAllowance", ns3::TimeValue(Nanoseconds(PIE_BURST_TARGETS * control.queueTimes[0])));
     factory.Set("MeanPktSize", ns3::UintegerValue(static_cast<uint32_t>(m_scenario.transport.payload) + HEADERS));
     factory.Set("UseEcn", ns3::BooleanValue(true));
+    factory.Set("MarkEcnThreshold", ns3::DoubleValue(PIE_MARK_UP_TO));
     return factory;
 }
 

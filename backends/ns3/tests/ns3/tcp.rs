@@ -1,9 +1,7 @@
 //! ns-3's own TCP: the contract's laws, and that each congestion control reacts to what each queue discipline does.
 
 use crate::support::{Keeper, real_ns3, script};
-use mixlab_contract::conformance::{
-    Scope, check_output, output_is_sound_and_repeatable, queue_disciplines, random_scenario, under_tcp,
-};
+use mixlab_contract::conformance::{Scope, check_output, queue_disciplines, random_scenario, under_tcp};
 use mixlab_contract::{
     Application, Backend, BitsPerSec, Bytes, Flow, FlowOutcome, Link, NodeId, NodeKind, QueueDiscipline, RunOutput,
     Scenario, ScenarioParts, Silent, SimDuration, SimTime, TcpVariant, Topology, ideal_fct,
@@ -102,11 +100,10 @@ fn a_long_flow_alone_is_close_to_ideal() {
 fn every_flow_completes_on_random_loaded_networks_and_runs_repeat() {
     let Some(ns3) = real_ns3() else { return };
     for (seed, (variant, queue)) in (0..).zip(combinations()) {
-        let scenario =
-            under_tcp(&random_scenario(seed, Scope { largest: 400_000, ..Scope::default() }), variant, queue);
-        let name = format!("seed {seed}, {} {}", variant.name(), queue.name());
-        output_is_sound_and_repeatable(&ns3, &scenario).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(all_completed(&run(&ns3, &scenario)), "{name}");
+        let scenario = under_tcp(&random_scenario(seed, Scope { flows: 40, ..Scope::default() }), variant, queue);
+        let (first, second) = (run(&ns3, &scenario), run(&ns3, &scenario));
+        assert!(all_completed(&first), "seed {seed}, {} {}", variant.name(), queue.name());
+        assert_eq!(first, second, "seed {seed}, {} {}", variant.name(), queue.name());
     }
 }
 
