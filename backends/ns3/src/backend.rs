@@ -6,6 +6,7 @@ use crate::process::{Launch, Patience, Running, clean_environment, run_error};
 use crate::results::Collector;
 use crate::scenario_text::{check, write_scenario};
 use mixlab_contract::scenario::hex;
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::{Availability, Backend, Observer, RunError, RunOutput, Scenario, Unsupported};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,16 @@ pub struct Ns3Backend {
     time_limit: Option<Duration>,
     threads: u32,
     ready_program: Option<PathBuf>,
-    found: OnceLock<Result<(Installation, Recipe), Missing>>,
+    found: OnceLock<Result<Found, Missing>>,
+}
+
+/// An ns-3 and our programs for it.
+#[derive(Clone, Debug)]
+struct Found {
+    installation: Installation,
+    simulator: Recipe,
+    /// What the ns-3 lacks if it has no TCP.
+    tcp: Result<Recipe, String>,
 }
 
 /// Why it cannot run here.
@@ -74,35 +84,57 @@ impl Ns3Backend {
     /// # Errors
     /// Why there is none, and what to do about it.
     pub fn describe(&self) -> Result<String, String> {
-        match self.recipe() {
-            Ok((found, _)) => Ok(found.to_string()),
+        match self.found() {
+            Ok(found) => Ok(match &found.tcp {
+                Ok(_) => found.installation.to_string(),
+                Err(lack) => format!("{}; no TCP: {lack}", found.installation),
+            }),
             Err(missing) => Err(format!("{}; {}", missing.reason, missing.hint)),
         }
     }
 
-    fn recipe(&self) -> Result<&(Installation, Recipe), &Missing> {
+    fn found(&self) -> Result<&Found, &Missing> {
         let find = || {
             let missing = |reason: String, hint: String| Missing { reason, hint };
-            let found = Installation::find(self.dir.as_deref()).map_err(|e| missing(e.reason, e.hint))?;
+            let installation = Installation::find(self.dir.as_deref()).map_err(|e| missing(e.reason, e.hint))?;
             if self.threads > 1 {
-                return Err(threads_missing(&found));
+                return Err(threads_missing(&installation));
             }
-            let recipe = Recipe::simulator(&found);
-            recipe.map(|r| (found, r)).map_err(|e| missing(e.to_string(), "apt-get install -y g++".into()))
+            let simulator = Recipe::simulator(&installation);
+            let simulator = simulator.map_err(|e| missing(e.to_string(), "apt-get install -y g++".into()))?;
+            let tcp = Recipe::tcp(&installation).map_err(|e| e.to_string());
+            Ok(Found { installation, simulator, tcp })
         };
         self.found.get_or_init(find).as_ref()
     }
 
-    /// The program, built now unless it is in the cache; for a first run without delay, or to run it by hand.
+    /// The program of the RDMA transport, built now unless it is in the cache; for a first run without delay, or to run it by hand.
     ///
     /// # Errors
     /// [`RunError`] if there is no ns-3 or compiler, if compiling fails, or if the observer cancels.
     pub fn program(&self, observer: &dyn Observer) -> Result<PathBuf, RunError> {
+        self.build(observer, |found| Ok(&found.simulator))
+    }
+
+    /// The same for the program of ns-3's TCP.
+    ///
+    /// # Errors
+    /// As [`Ns3Backend::program`], and if the ns-3 lacks a module.
+    pub fn tcp_program(&self, observer: &dyn Observer) -> Result<PathBuf, RunError> {
+        self.build(observer, |found| found.tcp.as_ref())
+    }
+
+    fn build(
+        &self,
+        observer: &dyn Observer,
+        recipe: impl Fn(&Found) -> Result<&Recipe, &String>,
+    ) -> Result<PathBuf, RunError> {
         if let Some(program) = &self.ready_program {
             return Ok(program.clone());
         }
         let failed = |message: String, log_tail: String| RunError::Failed { message, log_tail };
-        let (_, recipe) = self.recipe().map_err(|m| failed(format!("{}; {}", m.reason, m.hint), String::new()))?;
+        let found = self.found().map_err(|m| failed(format!("{}; {}", m.reason, m.hint), String::new()))?;
+        let recipe = recipe(found).map_err(|lack| failed(lack.clone(), String::new()))?;
         observer.phase("build");
         let cache = self.cache.clone().unwrap_or_else(cache_dir);
         recipe.build(&cache, observer).map_err(|e| match e {
@@ -128,8 +160,11 @@ impl Backend for Ns3Backend {
             let bytes = std::fs::read(program).unwrap_or_default();
             return format!("ns3-1 program={}", hex(&Sha256::digest(bytes)));
         }
-        match self.recipe() {
-            Ok((found, recipe)) => format!("ns3-1 version={} build={}", found.version, recipe.digest()),
+        match self.found() {
+            Ok(Found { installation, simulator, tcp }) => {
+                let tcp = tcp.as_ref().map_or("none", Recipe::digest);
+                format!("ns3-1 version={} build={} tcp={tcp}", installation.version, simulator.digest())
+            }
             Err(missing) => format!("ns3-1 none ({})", missing.reason),
         }
     }
@@ -138,26 +173,34 @@ impl Backend for Ns3Backend {
         if self.ready_program.is_some() {
             return Availability::Available;
         }
-        match self.recipe() {
+        match self.found() {
             Ok(_) => Availability::Available,
             Err(Missing { reason, hint }) => Availability::Missing { reason: reason.clone(), hint: hint.clone() },
         }
     }
 
     fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        if let (Err(tcp), None, Ok(Found { tcp: Err(lack), .. })) =
+            (rdma_only(scenario), &self.ready_program, self.found())
+        {
+            return Err(Unsupported { feature: format!("{} ({lack})", tcp.feature) });
+        }
         check(scenario)
     }
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
         let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
         check(scenario).map_err(|unsupported| failed(unsupported.to_string()))?;
-        let program = self.program(observer)?;
+        let program = match rdma_only(scenario) {
+            Ok(()) => self.program(observer)?,
+            Err(_) => self.tcp_program(observer)?,
+        };
         observer.phase("set-up");
         let text = write_scenario(scenario, true);
         observer.phase("simulate");
         let result = simulate(program, &text, scenario, Patience { observer, limit: self.time_limit });
         if let Err(RunError::Failed { .. }) = result {
-            // For `mixlab-ns3 batch < scenario.txt` by hand. The run has failed already, whether this works or not.
+            // For `mixlab-ns3-… batch < scenario.txt` by hand. The run has failed already, whether this works or not.
             std::fs::write(observer.work_dir().join("scenario.txt"), text).ok();
         }
         result

@@ -1,7 +1,7 @@
 //! Which ns-3 is on this machine: a tree or installation the user names, Debian's `libns3-dev`, or the PyPI `ns3` wheel.
 //!
 //! ns-3 names its libraries `libns3[.VERSION]-core[-PROFILE].so`; Debian leaves the version out and puts it behind `.so.`.
-//! Only the core library and the headers are needed. Nothing is executed here; the core library is read, to say whether its
+//! Only the core library and the headers are needed, and four more modules for TCP. Nothing is executed here; the core library is read, to say whether its
 //! assertions are compiled in (they, and unoptimised code, are the main causes of a slow ns-3).
 //! Source: the CMake files of ns-3.36 to 3.44, and the packages named.
 
@@ -117,6 +117,20 @@ impl Installation {
             library,
             digest: hex(&Sha256::digest(&bytes)),
         })
+    }
+
+    /// The libraries of further modules, beside the core library.
+    ///
+    /// # Errors
+    /// The name of the first module that was not built.
+    pub fn modules(&self, names: &[&'static str]) -> Result<Vec<PathBuf>, &'static str> {
+        let core = self.library.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (before, after) = core.rsplit_once("-core").unwrap_or((&core, ""));
+        let library = |name: &'static str| {
+            let file = self.library.with_file_name(format!("{before}-{name}{after}"));
+            if file.is_file() { Ok(file) } else { Err(name) }
+        };
+        names.iter().copied().map(library).collect()
     }
 
     /// The C++ standard its headers need.

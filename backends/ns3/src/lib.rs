@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Scenario ──scenario_text──► mixlab-ns3 batch  (C++, ns-3's Simulator) ──lines──► results ──► RunOutput
+//!        └───(cc tcp-*)─────► mixlab-ns3-tcp batch  (C++, ns-3's TCP, queues, links) ────┘
 //!                             mixlab-ns3 online ◄── requests / answers ──► Ns3Network (contract's online Network)
 //! install: which ns-3 is here    compile: build once, cached by content    process: run it without trusting it
 //!                                                      (also for mixlab's external backends)
@@ -12,7 +13,9 @@
 //! of that stack. It is the same as the `packet` backend's, written a second time in another language over another kernel:
 //! where both agree with each other and with stored outputs of the original, neither is likely to be wrong.
 //!
-//! Left out: several kernel threads (the order of draws and of closed-loop releases is global), and ns-3's TCP.
+//! TCP scenarios run on ns-3's own stack, by a second program over more of its modules; there is nothing to compare them with.
+//!
+//! Left out: several kernel threads (the order of draws and of closed-loop releases is global); TCP online.
 
 mod backend;
 mod compile;
@@ -22,6 +25,7 @@ pub mod process;
 mod results;
 mod scenario_text;
 mod sources;
+mod tcp_limits;
 mod tree;
 
 pub use backend::Ns3Backend;
