@@ -1,6 +1,7 @@
 //! The command line as typed. Every option may stand before or after the subcommand, as in parsimon-eval's calls and not.
 
 use super::exit::Exit;
+use super::train::TrainArgs;
 use crate::backends::BackendOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -169,6 +170,11 @@ pub enum Command {
     /// Errors and speed of every backend against a baseline
     #[command(after_help = crate::compare::DEFINITIONS)]
     Compare(CompareArgs),
+    /// Train the learned simulator on scenarios that are drawn and simulated for it
+    #[command(
+        after_help = "Stopped at any moment, the same command goes on and ends in the same weights. Example:\n  mixlab --root m4/truth train --out m4"
+    )]
+    Train(Box<TrainArgs>),
     /// What is done, failed and missing
     Status,
     /// Store results of an outside simulator or testbed: folders with config.txt, topology.txt, flows.txt and fct*.txt

@@ -16,6 +16,7 @@ mod progress;
 mod status;
 mod sweep;
 mod table;
+mod train;
 
 use args::{Cli, Command, Common};
 use clap::{CommandFactory, Parser};
@@ -58,6 +59,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Expand(args) => expand::run(common, &args),
         Command::Figures(args) => figures::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
+        Command::Train(args) => train::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,
