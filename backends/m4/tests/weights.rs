@@ -150,7 +150,8 @@ fn dimensions_that_do_not_fit_together_are_refused_before_any_tensor() {
     for config in [
         Config { hidden: 0, ..small() },
         Config { hidden: usize::MAX, ..small() },
-        Config { exchange: vec![12], ..small() },
+        Config { exchange: vec![12], recurrent: false, ..small() },
+        Config { exchange: Vec::new(), ..small() },
         Config { exchange: vec![12, 20, 13], ..small() },
         Config { head: 1 << 40, ..small() },
     ] {

@@ -12,13 +12,13 @@ pub struct Gru {
     hidden: Linear,
 }
 
-/// Room for the gates of a batch; grows to the largest batch seen.
+/// Room for the gates of a batch; grows to the largest batch seen. What the last step left there is what its reverse needs.
 #[derive(Clone, Debug, Default)]
 pub struct GruScratch {
-    /// `[N, 3H]`
-    input: Vec<f32>,
-    /// `[N, 3H]`
-    hidden: Vec<f32>,
+    /// `[N, 3H]` W_i x + b_i
+    pub input: Vec<f32>,
+    /// `[N, 3H]` W_h h + b_h
+    pub hidden: Vec<f32>,
 }
 
 impl Gru {
@@ -30,6 +30,14 @@ impl Gru {
         assert_eq!(hidden.outputs(), 3 * hidden.inputs(), "the hidden map is [3H, H]");
         assert_eq!(input.outputs(), hidden.outputs(), "the input map is [3H, K]");
         Self { input, hidden }
+    }
+
+    /// Replaces the bias of the input map (`[3H]`).
+    ///
+    /// # Panics
+    /// If it has another length.
+    pub fn set_input_bias(&mut self, bias: &[f32]) {
+        self.input.set_bias(bias);
     }
 
     /// H.
@@ -56,5 +64,14 @@ impl Gru {
         self.hidden.apply(simd, rows, h, &mut scratch.hidden, Finish::Bias);
         let (input, hidden) = (&scratch.input[..inputs * gates], &scratch.hidden[..rows * gates]);
         simd::gru_gates(simd, width, input, hidden, h);
+    }
+
+    /// The reverse pass of the gates of a step of `rows` rows, each with an input of its own: `scratch` as the step left it,
+    /// `h[N, H]` as it was before, `d[N, H]` the gradient of what it became. Leaves the gradients of the two linear maps'
+    /// outputs in `scratch`, and in `d` the part of the gradient of `h` that does not go through them.
+    pub fn reverse(&self, simd: Simd, rows: usize, h: &[f32], d: &mut [f32], scratch: &mut GruScratch) {
+        let (width, gates) = (self.width(), self.hidden.outputs());
+        let (input, hidden) = (&mut scratch.input[..rows * gates], &mut scratch.hidden[..rows * gates]);
+        simd::gru_reverse(simd, width, input, hidden, &h[..rows * width], &mut d[..rows * width]);
     }
 }

@@ -60,6 +60,27 @@ impl Linear {
         linear
     }
 
+    /// Packs the transpose of `weight` (`[K, M]` row-major), without bias: `Y[N, M] = X[N, K] weight`. The reverse pass of a map
+    /// is one, and so is a sum of outer products (`Xᵀ Y` of two sets of rows). Cost: a copy.
+    ///
+    /// # Panics
+    /// If the lengths don't fit together or a dimension is 0: a fault of the caller.
+    pub fn transposed(inputs: usize, outputs: usize, weight: &[f32]) -> Self {
+        assert!(inputs > 0 && outputs > 0 && weight.len() == inputs * outputs, "weight is [inputs, outputs]");
+        let vectors = outputs.div_ceil(LANES);
+        let mut panels = Vec::with_capacity(vectors * inputs);
+        for first in (0..vectors).step_by(PANEL) {
+            for row in weight.chunks_exact(outputs) {
+                for part in row[first * LANES..].chunks(LANES).take(PANEL) {
+                    let mut lane = Lane::default();
+                    lane.0[..part.len()].copy_from_slice(part);
+                    panels.push(lane);
+                }
+            }
+        }
+        Self { inputs, outputs, panels, bias: vec![Lane::default(); vectors] }
+    }
+
     /// Replaces the bias (`[M]`).
     ///
     /// # Panics

@@ -23,4 +23,12 @@ impl LayerNorm {
     pub fn apply(&self, simd: Simd, rows: usize, x: &mut [f32]) {
         simd::layer_norm(simd, &self.gain, &self.offset, &mut x[..rows * self.gain.len()]);
     }
+
+    /// The reverse pass: from rows `x[N, M]` as they were before and gradients `d[N, M]` of what they became, the gradients of
+    /// `x`, in place of `d`. Adds the gradients of gain and offset to `d_gain`, `d_offset`.
+    pub fn reverse(&self, simd: Simd, rows: usize, x: &[f32], d: &mut [f32], d_gain: &mut [f32], d_offset: &mut [f32]) {
+        let m = self.gain.len();
+        assert!(d_gain.len() == m && d_offset.len() == m, "gain and offset are [M]");
+        simd::layer_norm_reverse(simd, &self.gain, &x[..rows * m], &mut d[..rows * m], [d_gain, d_offset]);
+    }
 }

@@ -222,6 +222,53 @@ macro_rules! kernels {
                 }
             }
 
+            /// From the gates' inputs, the old state and the gradient of the new one (`d`): gradients of the gates' inputs, in
+            /// their place, and of the old state as far as it is kept, in the place of `d`.
+            $(#[$level])*
+            pub fn gru_reverse(width: usize, input: &mut [f32], hidden: &mut [f32], h: &[f32], d: &mut [f32]) {
+                let rows = input.chunks_exact_mut(3 * width).zip(hidden.chunks_exact_mut(3 * width));
+                for ((i, s), (h, d)) in rows.zip(h.chunks_exact(width).zip(d.chunks_exact_mut(width))) {
+                    let ((ir, i), (hr, s)) = (i.split_at_mut(width), s.split_at_mut(width));
+                    let ((iz, inn), (hz, hn)) = (i.split_at_mut(width), s.split_at_mut(width));
+                    for j in 0..width {
+                        let r = scalar::sigmoid(ir[j] + hr[j]);
+                        let z = scalar::sigmoid(iz[j] + hz[j]);
+                        let n = scalar::tanh(r.mul_add(hn[j], inn[j]));
+                        let dn = d[j] * (1.0 - z) * (1.0 - n * n);
+                        let dz = d[j] * (h[j] - n) * z * (1.0 - z);
+                        let dr = dn * hn[j] * r * (1.0 - r);
+                        (ir[j], iz[j], inn[j]) = (dr, dz, dn);
+                        (hr[j], hz[j], hn[j]) = (dr, dz, dn * r);
+                        d[j] *= z;
+                    }
+                }
+            }
+
+            /// From rows before the norm and gradients after it (`d`): gradients before it in the place of `d`; adds those of
+            /// gain and offset to `d_gain`, `d_offset`.
+            $(#[$level])*
+            pub fn layer_norm_reverse(gain: &[f32], x: &[f32], d: &mut [f32], d_gain: &mut [f32], d_offset: &mut [f32]) {
+                let m = gain.len();
+                let mut slope = vec![0.0f32; m];
+                for (row, d) in x.chunks_exact(m).zip(d.chunks_exact_mut(m)) {
+                    let mean = total(row, 0.0, false) / m as f32;
+                    let variance = total(row, mean, true) / m as f32;
+                    let scale = 1.0 / (variance + 1e-5).sqrt();
+                    for j in 0..m {
+                        let unit = (row[j] - mean) * scale;
+                        d_gain[j] = d[j].mul_add(unit, d_gain[j]);
+                        d_offset[j] += d[j];
+                        d[j] *= gain[j];
+                        slope[j] = d[j] * unit;
+                    }
+                    let (level, slant) = (total(d, 0.0, false) / m as f32, total(&slope, 0.0, false) / m as f32);
+                    for j in 0..m {
+                        let unit = (row[j] - mean) * scale;
+                        d[j] = scale * unit.mul_add(-slant, d[j] - level);
+                    }
+                }
+            }
+
             /// Sum of `f` over a row: 16 partial sums, then a fixed tree.
             $(#[$level])*
             #[inline]
@@ -403,6 +450,17 @@ pub(crate) fn linear(simd: Simd, product: &Product<'_>, x: &[f32], out: &mut [f3
 /// `h[N, H]` from the input parts (`[N, 3H]`, or `[3H]` for all rows) and hidden parts (`[N, 3H]`) of its gates.
 pub(crate) fn gru_gates(simd: Simd, width: usize, input: &[f32], hidden: &[f32], h: &mut [f32]) {
     dispatch!(simd, gru_gates(width, input, hidden, h));
+}
+
+/// See [`super::Gru::reverse`].
+pub(crate) fn gru_reverse(simd: Simd, width: usize, input: &mut [f32], hidden: &mut [f32], h: &[f32], d: &mut [f32]) {
+    dispatch!(simd, gru_reverse(width, input, hidden, h, d));
+}
+
+/// See [`super::LayerNorm::reverse`].
+pub(crate) fn layer_norm_reverse(simd: Simd, gain: &[f32], x: &[f32], d: &mut [f32], sums: [&mut [f32]; 2]) {
+    let [d_gain, d_offset] = sums;
+    dispatch!(simd, layer_norm_reverse(gain, x, d, d_gain, d_offset));
 }
 
 /// See [`super::LayerNorm::apply`].

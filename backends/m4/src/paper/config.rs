@@ -8,10 +8,22 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// H, length of a flow's and of a link's state; at least 4.
     pub hidden: usize,
-    /// Widths of the graph network: input of each layer, then output of the last; first and last are H.
+    /// Widths of the graph network: input of each layer, then output of the last; first and last are H. H alone stands for no
+    /// graph network (an ablation): the rate cells then read the states themselves.
     pub exchange: Vec<usize>,
     /// Width of the head's hidden layer.
     pub head: usize,
+    /// Whether there are time and rate cells. Without them (an ablation) a state is what the graph network last put out.
+    #[serde(default = "with", skip_serializing_if = "is_with")]
+    pub recurrent: bool,
+}
+
+const fn with() -> bool {
+    true
+}
+
+const fn is_with(recurrent: &bool) -> bool {
+    *recurrent
 }
 
 /// Largest dimension accepted: bounds what a hostile manifest can ask for.
@@ -22,7 +34,7 @@ const MOST_LAYERS: usize = 16;
 impl Config {
     /// The released model: 1,420,201 weights.
     pub fn published() -> Self {
-        Self { hidden: 200, exchange: vec![200, 300, 300, 200], head: 200 }
+        Self { hidden: 200, exchange: vec![200, 300, 300, 200], head: 200, recurrent: true }
     }
 
     /// Whether the dimensions fit together.
@@ -32,7 +44,8 @@ impl Config {
             && self.hidden >= 4
             && size(&self.head)
             && self.exchange.iter().all(size)
-            && (2..=MOST_LAYERS + 1).contains(&self.exchange.len())
+            && self.exchange.len() <= MOST_LAYERS + 1
+            && (self.recurrent || self.exchange.len() > 1)
             && self.exchange.first() == Some(&self.hidden)
             && self.exchange.last() == Some(&self.hidden)
     }

@@ -6,12 +6,14 @@
 //! crosses some of its links; it never grows; it ends with its last flow, which makes its links idle. The result is the
 //! same as with one state per link, for half the rows or fewer: of the four to six links of a path few are shared.
 
+use crate::numerics::Neighbours;
+
 /// No class.
 const IDLE: u32 = u32::MAX;
 
 /// Links with equal history.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Class {
+pub(crate) struct Class {
     /// Slots of the flows that cross its links, by arrival.
     pub flows: Vec<u32>,
     /// Its channels.
@@ -20,16 +22,30 @@ pub(super) struct Class {
 
 /// What an arrival did to the classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// Idle links became this class.
     Begun(u32),
     /// `new` was split off `old` and starts with its state.
     Split { old: u32, new: u32 },
 }
 
+/// Where flows (by slot) and classes are in a batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    of_slot: Vec<u32>,
+    of_class: Vec<u32>,
+}
+
+impl Rows {
+    /// The row of a busy channel's class.
+    pub fn of_channel(&self, graph: &Graph, channel: u32) -> u32 {
+        self.of_class[graph.class_of[channel as usize] as usize]
+    }
+}
+
 /// The graph. Memory: 4 B per channel plus what is active.
 #[derive(Clone, Debug)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     /// `[slot]` classes that each flow crosses.
     flows: Vec<Vec<u32>>,
     classes: Vec<Class>,
@@ -144,6 +160,28 @@ impl Graph {
                 }
             }
             at += 1;
+        }
+    }
+
+    /// Who hears whom in a batch that has the flows in `slots` in its first rows, then `classes`: of everything that they cross.
+    pub fn listen(&self, slots: &[u32], classes: &[u32], rows: &mut Rows, neighbours: &mut Neighbours) {
+        rows.of_slot.resize(self.flows.len(), 0);
+        rows.of_class.resize(self.classes.len(), 0);
+        slots.iter().zip(0..).for_each(|(slot, row)| rows.of_slot[*slot as usize] = row);
+        classes.iter().zip(slots.len() as u32..).for_each(|(class, row)| rows.of_class[*class as usize] = row);
+        neighbours.first.clear();
+        neighbours.edges.clear();
+        neighbours.first.push(0);
+        for slot in slots {
+            let links = |class: &u32| self.class(*class).channels.len() as f32;
+            let crossed = self.classes_of(*slot).iter();
+            neighbours.edges.extend(crossed.map(|c| (rows.of_class[*c as usize], links(c))));
+            neighbours.first.push(neighbours.edges.len() as u32);
+        }
+        for class in classes {
+            let flows = self.class(*class).flows.iter();
+            neighbours.edges.extend(flows.map(|f| (rows.of_slot[*f as usize], 1.0)));
+            neighbours.first.push(neighbours.edges.len() as u32);
         }
     }
 

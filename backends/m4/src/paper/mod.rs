@@ -21,7 +21,7 @@
 pub mod checkpoint;
 pub mod config;
 pub(crate) mod features;
-mod graph;
+pub(crate) mod graph;
 pub mod model;
 pub mod network;
 pub mod original;

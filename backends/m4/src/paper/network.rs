@@ -13,7 +13,7 @@
 
 use super::config::{Components, Rules};
 use super::features::{Announced, IDLE_LINK, microseconds};
-use super::graph::{Change, Graph};
+use super::graph::{Change, Graph, Rows};
 use super::model::{Batch, Model};
 use super::parameters::parameters;
 use super::weights::Weights;
@@ -90,9 +90,9 @@ pub struct M4Network<'a> {
     still: Vec<u32>,
     /// Classes of the current batch.
     classes: Vec<u32>,
-    /// Rows of slots and of classes in the current batch.
-    row_of_slot: Vec<u32>,
-    row_of_class: Vec<u32>,
+    /// Those that wait, in the order of the batch.
+    waiting: Vec<u32>,
+    rows: Rows,
     changes: Vec<Change>,
     work: Work,
 }
@@ -141,8 +141,8 @@ impl<'a> M4Network<'a> {
             moving: Vec::new(),
             still: Vec::new(),
             classes: Vec::new(),
-            row_of_slot: Vec::new(),
-            row_of_class: Vec::new(),
+            waiting: Vec::new(),
+            rows: Rows::default(),
             changes: Vec::new(),
             work: Work::default(),
         })
@@ -287,39 +287,23 @@ impl<'a> M4Network<'a> {
         (batch.moving_flows, batch.moving_classes) = (self.moving.len(), self.classes.len());
         graph.classes_crossed(&self.still, &mut self.classes);
         (batch.flows, batch.classes) = (self.moving.len() + self.still.len(), self.classes.len());
-        self.row_of_slot.resize(self.active.len(), 0);
-        self.row_of_class.resize(self.link_states.len() / h, 0);
+        self.waiting.clear();
+        self.waiting.extend(self.moving.iter().chain(&self.still));
         batch.states.clear();
         batch.links.clear();
         batch.elapsed_us.clear();
-        for (slot, row) in self.moving.iter().chain(&self.still).zip(0..) {
+        for slot in &self.waiting {
             let active = &self.active[*slot as usize];
-            self.row_of_slot[*slot as usize] = row;
             batch.states.extend_from_slice(row_of(&self.flow_states, *slot, h));
             batch.links.push(self.announced[active.order as usize].links as f32);
             batch.elapsed_us.push(active.elapsed_us);
         }
-        for (class, row) in self.classes.iter().zip(batch.flows as u32..) {
-            self.row_of_class[*class as usize] = row;
+        for class in &self.classes {
             batch.states.extend_from_slice(row_of(&self.link_states, *class, h));
             batch.elapsed_us.push(self.active[graph.class(*class).flows[0] as usize].elapsed_us);
+            self.work.links += graph.class(*class).channels.len() as u64;
         }
-        let neighbours = &mut batch.neighbours;
-        neighbours.first.clear();
-        neighbours.edges.clear();
-        neighbours.first.push(0);
-        for slot in self.moving.iter().chain(&self.still) {
-            let links = |class: &u32| graph.class(*class).channels.len() as f32;
-            let classes = graph.classes_of(*slot).iter();
-            neighbours.edges.extend(classes.map(|c| (self.row_of_class[*c as usize], links(c))));
-            neighbours.first.push(neighbours.edges.len() as u32);
-        }
-        for class in &self.classes {
-            let class = graph.class(*class);
-            self.work.links += class.channels.len() as u64;
-            neighbours.edges.extend(class.flows.iter().map(|f| (self.row_of_slot[*f as usize], 1.0)));
-            neighbours.first.push(neighbours.edges.len() as u32);
-        }
+        graph.listen(&self.waiting, &self.classes, &mut self.rows, &mut batch.neighbours);
     }
 
     /// Copies the new states back and moves the ends of the flows.
@@ -330,7 +314,7 @@ impl<'a> M4Network<'a> {
             self.link_states[*class as usize * h..][..h].copy_from_slice(state);
         }
         let predictions = flows.chunks_exact(h).zip(&self.batch.slowdowns);
-        for (slot, (state, slowdown)) in self.moving.iter().chain(&self.still).zip(predictions) {
+        for (slot, (state, slowdown)) in self.waiting.iter().zip(predictions) {
             self.flow_states[*slot as usize * h..][..h].copy_from_slice(state);
             let active = &mut self.active[*slot as usize];
             active.waiting = false;

@@ -87,5 +87,6 @@ fn config(tensors: &Tensors) -> Config {
     let extent = |name: &str, d: usize| tensors.get(name).and_then(|t| t.shape.get(d)).copied().unwrap_or(0);
     let mut exchange: Vec<usize> = (0..LAYERS).map(|i| extent(&format!("exchange.{i}.own.weight"), 1)).collect();
     exchange.push(extent(&format!("exchange.{}.own.weight", LAYERS - 1), 0));
-    Config { hidden: extent("flow_rate.hidden.weight", 1), exchange, head: extent("slowdown.0.weight", 0) }
+    let (hidden, head) = (extent("flow_rate.hidden.weight", 1), extent("slowdown.0.weight", 0));
+    Config { hidden, exchange, head, recurrent: true }
 }

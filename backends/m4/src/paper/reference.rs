@@ -158,7 +158,7 @@ impl<'a> ReferenceNetwork<'a> {
         links.dedup();
         let elapsed = s.iter().map(|i| self.now.since(self.flows[*i].last)).max().unwrap_or(SimDuration::ZERO);
         let w = &self.weights;
-        if elapsed > SimDuration::ZERO {
+        if w.config.recurrent && elapsed > SimDuration::ZERO {
             let d = [microseconds(elapsed)];
             s.iter().for_each(|i| self.flows[*i].h = naive::gru(gates(&w.flow_time), &d, &self.flows[*i].h));
             links.iter().for_each(|l| self.z[*l] = naive::gru(gates(&w.link_time), &d, &self.z[*l]));
@@ -175,13 +175,17 @@ impl<'a> ReferenceNetwork<'a> {
         for layer in &w.exchange {
             x = exchange(layer, &x, &edges);
         }
+        let rate = |cell: &Cell, x: &[f64], h: &[f64]| match w.config.recurrent {
+            true => naive::gru(gates(cell), x, h),
+            false => x[..h.len()].to_vec(),
+        };
         for (i, out) in s.iter().zip(&x) {
             let input: Vec<f64> = out.iter().chain(&self.parameters).copied().collect();
             let flow = &mut self.flows[*i];
-            (flow.h, flow.last) = (naive::gru(gates(&w.flow_rate), &input, &flow.h), self.now);
+            (flow.h, flow.last) = (rate(&w.flow_rate, &input, &flow.h), self.now);
         }
         for (l, out) in links.iter().zip(&x[s.len()..]) {
-            self.z[*l] = naive::gru(gates(&w.link_rate), out, &self.z[*l]);
+            self.z[*l] = rate(&w.link_rate, out, &self.z[*l]);
         }
     }
 }

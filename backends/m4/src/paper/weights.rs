@@ -92,16 +92,17 @@ impl Weights {
         tensors
     }
 
-    /// Untrained weights: uniform within ±1/√(inputs), which is what training starts from; the same for equal seeds.
+    /// Untrained weights, which is what training starts from: uniform within ±1/√(inputs), in cells ±1/√H, as torch draws them
+    /// for the published model (numbers of our own); the same for equal seeds.
     ///
     /// # Panics
     /// If the dimensions don't fit together.
     pub fn untrained(config: Config, seed: u64) -> Self {
         assert!(config.is_sound(), "dimensions fit together");
         let mut state = seed;
-        let drawn = Self::assemble(config, |name, shape| {
+        let drawn = Self::assemble(config.clone(), |name, shape| {
             let count = shape.iter().product();
-            let fan: usize = shape.get(1).copied().unwrap_or(shape[0]);
+            let fan = fan_in(&config, name, shape);
             Ok::<_, std::convert::Infallible>(match name {
                 n if n.ends_with("norm.gain") => vec![1.0; count],
                 n if n.ends_with("norm.offset") => vec![0.0; count],
@@ -113,7 +114,7 @@ impl Weights {
 
     /// Calls `visit` with name, shape and values of every tensor, always in the same order.
     pub fn each(&mut self, mut visit: impl FnMut(&str, &[usize], &mut Vec<f32>)) {
-        let Config { hidden, exchange, head } = self.config.clone();
+        let Config { hidden, exchange, head, recurrent } = self.config.clone();
         for (i, (layer, w)) in self.exchange.iter_mut().zip(exchange.windows(2)).enumerate() {
             let (k, m) = (w[0], w[1]);
             visit(&format!("exchange.{i}.project.weight"), &[k, k], &mut layer.project.weight);
@@ -130,7 +131,7 @@ impl Weights {
             ("flow_rate", hidden + PARAMETERS, &mut self.flow_rate),
             ("link_rate", hidden, &mut self.link_rate),
         ];
-        for (name, inputs, cell) in cells {
+        for (name, inputs, cell) in cells.into_iter().filter(|_| recurrent) {
             let gates = 3 * hidden;
             visit(&format!("{name}.input.weight"), &[gates, inputs], &mut cell.input.weight);
             visit(&format!("{name}.hidden.weight"), &[gates, hidden], &mut cell.hidden.weight);
@@ -177,8 +178,22 @@ impl Weights {
     }
 }
 
+/// What 1/√ of is the scale of an untrained tensor: H for all of a cell, else the inputs of the map that it belongs to.
+fn fan_in(config: &Config, name: &str, shape: &[usize]) -> usize {
+    match name {
+        n if n.contains("_time.") || n.contains("_rate.") => config.hidden,
+        "slowdown.0.bias" => 1 + PARAMETERS + config.hidden,
+        "slowdown.1.bias" => config.head,
+        n if n.ends_with(".bias") => {
+            let layer = n.split('.').nth(1).and_then(|i| i.parse::<usize>().ok());
+            layer.map_or(shape[0], |i| config.exchange[i])
+        }
+        _ => shape.get(1).copied().unwrap_or(shape[0]),
+    }
+}
+
 /// Uniform in −1..1 (SplitMix64).
-fn uniform(state: &mut u64) -> f32 {
+pub(crate) fn uniform(state: &mut u64) -> f32 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

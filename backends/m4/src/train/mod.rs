@@ -1,7 +1,8 @@
-//! Training of the correction: recordings of true lives, loss and gradient, optimiser.
+//! Training: of the correction (recordings of true lives, loss and gradient, optimiser), and of the published architecture ([`paper`]).
 
 pub mod campaign;
 pub mod descent;
+pub mod paper;
 pub mod record;
 
 pub use campaign::{Campaign, CheckpointError, Lesson, Options, Report};

@@ -92,7 +92,7 @@ impl WeightsError {
 }
 
 /// Reads a file of at most `largest` bytes.
-fn read(path: &Path, largest: u64) -> Result<Vec<u8>, WeightsError> {
+pub(crate) fn read(path: &Path, largest: u64) -> Result<Vec<u8>, WeightsError> {
     let failed = |source| WeightsError::File { path: path.to_path_buf(), source };
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();

@@ -10,7 +10,7 @@ pub fn all_controls() -> Vec<String> {
 
 /// Dimensions of a model that a debug build runs in no time; odd ones, so that kernels meet their remainders.
 pub fn small() -> Config {
-    Config { hidden: 12, exchange: vec![12, 20, 17, 12], head: 9 }
+    Config { hidden: 12, exchange: vec![12, 20, 17, 12], head: 9, recurrent: true }
 }
 
 /// Untrained weights whose predictions spread over about 1 to 10: the last bias is raised, the last weights too.
