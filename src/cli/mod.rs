@@ -12,6 +12,7 @@ mod export;
 mod failure;
 mod figures;
 mod import;
+mod learning;
 mod progress;
 mod status;
 mod sweep;

@@ -3,6 +3,7 @@
 use super::args::Common;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::learning::{Architecture, LearningArgs};
 use super::sweep::{execute_on, exit_of, provenance, watch_signals};
 use super::{progress, remark, warn};
 use crate::backends::{self, BackendOptions};
@@ -13,10 +14,13 @@ use crate::store::{Reader, Selection};
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, Recipe};
 use crate::train::course::{Corrected, Course};
 use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
+use crate::train::paper::{Paper, Periods};
 use crate::train::session::{Ended, Session, SessionError, Surroundings};
 use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError};
-use clap::{Args, ValueEnum};
-use mixlab_m4::train::Options;
+use clap::Args;
+use mixlab_m4::train::Lesson;
+use mixlab_m4::train::paper;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,22 +43,15 @@ pub struct TrainArgs {
     /// Go on from this checkpoint instead of the latest in DIR
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// Stop after this round (the same command goes on)
+    /// Stop after this round (paper: step); the same command goes on
     #[arg(long, value_name = "N")]
     pub until: Option<u64>,
-    /// Rounds between checkpoints
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    pub checkpoint_every: u64,
-    /// Rounds between validations
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    pub validate_every: u64,
-}
-
-/// Models that can be trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Architecture {
-    /// flowsim-window's fluid with a learned correction: what ships
-    Corrected,
+    /// Rounds (paper: steps) between checkpoints [default: 10; paper: an epoch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub checkpoint_every: Option<u64>,
+    /// Rounds (paper: steps) between validations [default: 10; paper: an epoch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub validate_every: Option<u64>,
 }
 
 /// Where scenarios come from.
@@ -82,86 +79,17 @@ pub struct DataArgs {
     pub truth: String,
 }
 
-/// Options of the optimiser. Defaults are those of the shipped weights.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Learning")]
-pub struct LearningArgs {
-    /// Rounds of simulating with the weights of now and learning from what happened [default: 300]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub rounds: Option<u64>,
-    /// Hidden width, a multiple of 16 [default: 64]
-    #[arg(long, value_name = "N", value_parser = width)]
-    pub hidden: Option<usize>,
-    /// Steps of the optimiser per round [default: 60]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub steps: Option<u64>,
-    /// Scenarios simulated per round [default: 10]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub lessons: Option<usize>,
-    /// Rounds whose simulations are learned from [default: 10]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub memory: Option<usize>,
-    /// Flows per step [default: 256]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub batch: Option<usize>,
-    /// Learning rate at the first step [default: 0.001]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub rate: Option<f32>,
-    /// δ of the loss √(z² + δ²) − δ, z = ln(predicted ÷ true FCT) [default: 0.15]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub smooth: Option<f32>,
-    /// A flow weighs its true slowdown to this power [default: 0.3]
-    #[arg(long, value_name = "X", value_parser = finite)]
-    pub emphasis: Option<f32>,
-    /// Seed of the initial weights and of the batches
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub weights_seed: u64,
-}
-
-fn width(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n) if (16..=512).contains(&n) && n % 16 == 0 => Ok(n),
-        _ => Err("expected a multiple of 16 from 16 to 512".into()),
-    }
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=1_000_000).contains(n)).ok_or_else(|| "expected 1 to 1,000,000".into())
-}
-
-fn finite(text: &str) -> Result<f32, String> {
-    text.parse().ok().filter(|x: &f32| x.is_finite()).ok_or_else(|| "expected a number".into())
-}
-
-fn positive(text: &str) -> Result<f32, String> {
-    finite(text).ok().filter(|x| *x > 0.0).ok_or_else(|| "expected a number above 0".into())
-}
-
-impl LearningArgs {
-    fn options(&self) -> Options {
-        let d = Options::default();
-        Options {
-            hidden: self.hidden.unwrap_or(d.hidden),
-            rounds: self.rounds.unwrap_or(d.rounds),
-            steps: self.steps.unwrap_or(d.steps),
-            lessons: self.lessons.unwrap_or(d.lessons),
-            memory: self.memory.unwrap_or(d.memory),
-            batch: self.batch.unwrap_or(d.batch),
-            rate: self.rate.unwrap_or(d.rate),
-            smooth: self.smooth.unwrap_or(d.smooth),
-            emphasis: self.emphasis.unwrap_or(d.emphasis),
-            seed: self.weights_seed,
-        }
-    }
-}
-
 /// Makes the sets, has their truth simulated, trains.
 pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
     let (truth, sets) = if args.data.stored {
         (args.data.truth.clone(), stored_sets(common).await?)
     } else {
         let sets = drawn_sets(common, &args.data)?;
-        let (truth, summary) = simulate(common, &args.data.truth, &sets).await?;
+        let supervise = match args.architecture {
+            Architecture::Corrected => args.learning.corrected().map(|_| common.enable_train)?,
+            Architecture::Paper => common.enable_train || needs_supervision(&args.learning.paper()?),
+        };
+        let (truth, summary) = simulate(common, &args.data.truth, &sets, supervise).await?;
         match summary {
             Some(summary) if exit_of(&summary) == Exit::Ok => {}
             Some(summary) => return Ok(exit_of(&summary)),
@@ -188,7 +116,7 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
         &format!("{} scenarios to learn from, {} to validate on", training.lessons.len(), validation.lessons.len()),
     );
     write_scenarios(args, &sets)?;
-    learn(common, args, truth, training, validation).await
+    learn(common, args, truth, training, validation.lessons).await
 }
 
 type Sets = [Vec<PlannedScenario>; 3];
@@ -245,8 +173,13 @@ async fn stored_sets(common: &Common) -> Result<Sets, Failure> {
 }
 
 /// Simulates what is missing of training and validation; the backend's id and how it went.
-async fn simulate(common: &Common, truth: &str, sets: &Sets) -> Result<(String, Option<SweepSummary>), Failure> {
-    let options = BackendOptions { supervise: common.enable_train, ..common.backends() };
+async fn simulate(
+    common: &Common,
+    truth: &str,
+    sets: &Sets,
+    supervise: bool,
+) -> Result<(String, Option<SweepSummary>), Failure> {
+    let options = BackendOptions { supervise, ..common.backends() };
     let backend = match &backends::named(truth, &options)?[..] {
         [one] => Arc::clone(one),
         _ => return Err(Failure::new(Exit::Usage, format!("--truth {truth} is not one backend"))),
@@ -289,51 +222,133 @@ async fn learn(
     args: &TrainArgs,
     truth: String,
     training: Lessons,
-    validation: Lessons,
+    validation: Vec<Lesson>,
 ) -> Result<Exit, Failure> {
-    let options = args.learning.options();
+    let architecture = match args.architecture {
+        Architecture::Corrected => "corrected",
+        Architecture::Paper => "paper",
+    };
     let lessons = [
-        ("truth", truth),
+        ("truth", truth.clone()),
         ("scenarios", training.lessons.len().to_string()),
         ("digest of scenarios and truth", digest(&training)),
     ];
-    let recipe = Recipe {
-        architecture: "corrected".into(),
-        options: Corrected::recipe(&options),
+    let mut recipe = Recipe {
+        architecture: architecture.into(),
+        options: BTreeMap::new(),
         lessons: lessons.map(|(name, value)| (name.to_owned(), value)).into(),
     };
-    let start = match &args.from {
-        Some(path) => Some(path.clone()),
-        None => checkpoint::latest(&args.out)?,
-    };
-    let lessons = with_heavy_twice(training.lessons);
-    let mut course = match &start {
-        None => Corrected::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?,
-        Some(path) => {
-            let Checkpoint { step, state, .. } = Checkpoint::of(&recipe, path)?;
-            remark(common, &format!("going on after round {step} from {}", path.display()));
-            Corrected::resume(options, lessons, (step, &state), path)?
-        }
+    let mut course: Box<dyn Course> = match args.architecture {
+        Architecture::Corrected => corrected(common, args, &mut recipe, training.lessons)?,
+        Architecture::Paper => published(common, args, &mut recipe, training, &truth).await?,
     };
     write_recipe(args, &recipe)?;
     let session = Session {
         folder: args.out.clone(),
         recipe,
-        validation: validation.lessons,
-        checkpoint_every: args.checkpoint_every,
-        validate_every: args.validate_every,
+        validation,
+        checkpoint_every: args.checkpoint_every.unwrap_or(course.cadence()),
+        validate_every: args.validate_every.unwrap_or(course.cadence()),
         until: args.until,
     };
-    let ended = follow(common, &session, &mut course)?;
-    Ok(conclude(common, &session, &course, ended))
+    let ended = follow(common, &session, &mut *course)?;
+    Ok(conclude(common, &session, &*course, ended))
+}
+
+/// The checkpoint to go on from, and where it is; none for a new training.
+fn start(common: &Common, args: &TrainArgs, recipe: &Recipe) -> Result<Option<(Checkpoint, PathBuf)>, Failure> {
+    let path = match &args.from {
+        Some(path) => Some(path.clone()),
+        None => checkpoint::latest(&args.out)?,
+    };
+    let Some(path) = path else { return Ok(None) };
+    let found = Checkpoint::of(recipe, &path)?;
+    remark(common, &format!("going on after step {} from {}", found.step, path.display()));
+    Ok(Some((found, path)))
+}
+
+fn corrected(
+    common: &Common,
+    args: &TrainArgs,
+    recipe: &mut Recipe,
+    lessons: Vec<Lesson>,
+) -> Result<Box<dyn Course>, Failure> {
+    let options = args.learning.corrected()?;
+    recipe.options = Corrected::recipe(&options);
+    let lessons = with_heavy_twice(lessons);
+    Ok(Box::new(match start(common, args, recipe)? {
+        None => Corrected::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?,
+        Some((found, path)) => Corrected::resume(options, lessons, (found.step, &found.state), &path)?,
+    }))
+}
+
+async fn published(
+    common: &Common,
+    args: &TrainArgs,
+    recipe: &mut Recipe,
+    training: Lessons,
+    truth: &str,
+) -> Result<Box<dyn Course>, Failure> {
+    let options = args.learning.paper()?;
+    recipe.options = Paper::recipe(&options);
+    let periods = labelled(common, &training, &options, truth).await?;
+    let counts = [("periods", periods.training.len()), ("periods that set the rate", periods.validation.len())];
+    recipe.lessons.extend(counts.map(|(name, count)| (name.to_owned(), count.to_string())));
+    remark(common, &format!("{} busy periods to learn from", periods.training.len()));
+    let made = provenance();
+    let mut origin = recipe.lessons.clone();
+    origin.extend([("version".to_owned(), made.version), ("commit".to_owned(), made.commit)]);
+    Ok(Box::new(match start(common, args, recipe)? {
+        None => Paper::new(options, periods, origin),
+        Some((found, path)) => Paper::resume(options, periods, origin, (&found.state, &path))?,
+    }))
+}
+
+/// Busy periods of the lessons with their labels from the store.
+async fn labelled(
+    common: &Common,
+    training: &Lessons,
+    options: &paper::Options,
+    truth: &str,
+) -> Result<Periods, Failure> {
+    let reader = Reader::open(&common.root).await?;
+    let mut supervisions = Vec::new();
+    let mut bare = 0;
+    for digest in &training.digests {
+        let wanted = needs_supervision(options);
+        let found = if wanted { reader.supervision(digest, truth).await? } else { None };
+        bare += usize::from(wanted && found.is_none());
+        supervisions.push(found);
+    }
+    let periods = Periods::of(&training.lessons, &supervisions, options);
+    let periods = periods.map_err(|e| Failure::new(Exit::Store, format!("supervision by {truth}: {e}")))?;
+    let mut warnings = Vec::new();
+    if bare > 0 {
+        warnings.push(format!("{bare} scenarios have no supervision by `{truth}`: they teach slowdowns only"));
+    }
+    if periods.unsupported > 0 {
+        let count = periods.unsupported;
+        warnings
+            .push(format!("{count} scenarios are not learned from, because the model's parameters can't express them"));
+    }
+    warn(common, &warnings);
+    if periods.training.is_empty() {
+        let text = "no busy period to learn from: more scenarios, a larger --most-active, or a smaller --batch";
+        return Err(Failure::new(Exit::MissingResults, text));
+    }
+    Ok(periods)
+}
+
+fn needs_supervision(options: &paper::Options) -> bool {
+    options.remaining_weight > 0.0 || options.queue_weight > 0.0
 }
 
 /// Runs the session with bar and signals.
 fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result<Ended, Failure> {
-    const STOPPING: &str = "stopping after this round, which is checkpointed (again to stop at once)";
+    const STOPPING: &str = "stopping after this step, which is checkpointed (again to stop at once)";
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
-    let bar = progress::bar(common, course.steps(), course.step(), "rounds");
+    let bar = progress::bar(common, course.steps(), course.step(), course.unit());
     let mut validated = String::new();
     let ended = session.run(
         course,
@@ -357,21 +372,21 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
 
 fn conclude(common: &Common, session: &Session, course: &dyn Course, ended: Ended) -> Exit {
     let (folder, weights) = (session.folder.display(), course.backend().fingerprint());
-    let (done, of) = (course.step(), course.steps());
+    let (done, of, unit) = (course.step(), course.steps(), course.unit());
     match ended {
         Ended::Done => {
-            remark(common, &format!("{of} rounds done: --m4-weights {folder} ({weights})"));
+            remark(common, &format!("{of} {unit} done: --m4-weights {folder} ({weights})"));
             Exit::Ok
         }
         Ended::Paused => {
             remark(
                 common,
-                &format!("{done} of {of} rounds done and checkpointed in {folder}: the same command goes on"),
+                &format!("{done} of {of} {unit} done and checkpointed in {folder}: the same command goes on"),
             );
             Exit::Ok
         }
         Ended::Interrupted => {
-            remark(common, &format!("interrupted after {done} of {of} rounds: the same command goes on"));
+            remark(common, &format!("interrupted after {done} of {of} {unit}: the same command goes on"));
             Exit::Interrupted
         }
     }

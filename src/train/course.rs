@@ -13,11 +13,17 @@ use std::path::{Path, PathBuf};
 
 /// A training in progress: a number of steps, each a function of seed and lessons.
 pub trait Course {
+    /// What its steps are called.
+    fn unit(&self) -> &'static str;
+
     /// Steps done.
     fn step(&self) -> u64;
 
     /// Steps there are.
     fn steps(&self) -> u64;
+
+    /// Steps between checkpoints, and between validations, if nobody says otherwise.
+    fn cadence(&self) -> u64;
 
     /// Does one step and says how it went; always the same scalars in the same order.
     ///
@@ -98,12 +104,20 @@ impl Corrected {
 }
 
 impl Course for Corrected {
+    fn unit(&self) -> &'static str {
+        "rounds"
+    }
+
     fn step(&self) -> u64 {
         self.step
     }
 
     fn steps(&self) -> u64 {
         self.options.rounds
+    }
+
+    fn cadence(&self) -> u64 {
+        10
     }
 
     fn advance(&mut self) -> Result<Vec<Scalar>, RunError> {

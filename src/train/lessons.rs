@@ -100,13 +100,13 @@ pub struct Verdict {
     pub bias: f64,
 }
 
-/// How far `backend` is from the truth of `lessons`; `None` without any that have a finished flow.
+/// How far `backend` is from the truth of the lessons that it models; `None` without any that have a finished flow.
 ///
 /// # Errors
 /// [`RunError`] of a simulation.
 pub fn validate(backend: &dyn Backend, lessons: &[Lesson]) -> Result<Option<Verdict>, RunError> {
     let (mut sum, mut count) = (Verdict::default(), 0.0);
-    for (scenario, truth) in lessons {
+    for (scenario, truth) in lessons.iter().filter(|(scenario, _)| backend.check(scenario).is_ok()) {
         let guess = slowdowns(scenario, &backend.run(scenario, &Silent)?.outcomes);
         let both = slowdowns(scenario, truth).into_iter().zip(guess).filter_map(|(t, g)| Some((t?, g?)));
         let Some(e) = errors(&both.collect::<Vec<_>>()) else { continue };

@@ -11,6 +11,7 @@ pub mod course;
 pub mod draws;
 pub mod lessons;
 pub mod log;
+pub mod paper;
 pub mod session;
 pub mod sets;
 pub mod tensorboard;
