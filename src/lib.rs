@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod export;
 pub mod figures;
 pub mod floor;
+pub mod groups;
 pub mod import;
 pub mod plan;
 pub mod runner;

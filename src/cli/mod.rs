@@ -17,6 +17,7 @@ mod progress;
 mod status;
 mod sweep;
 mod table;
+mod test;
 mod train;
 
 use args::{Cli, Command, Common};
@@ -61,6 +62,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Figures(args) => figures::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
         Command::Train(args) => train::run(common, &args).await,
+        Command::Test(args) => test::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,

@@ -119,7 +119,8 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
     learn(common, args, truth, training, validation.lessons).await
 }
 
-type Sets = [Vec<PlannedScenario>; 3];
+/// Scenarios by role.
+pub type Sets = [Vec<PlannedScenario>; 3];
 
 fn of_role(sets: &Sets, role: Role) -> &[PlannedScenario] {
     &sets[role as usize]
@@ -157,7 +158,7 @@ pub fn draw(
 }
 
 /// Stored scenarios by role.
-async fn stored_sets(common: &Common) -> Result<Sets, Failure> {
+pub async fn stored_sets(common: &Common) -> Result<Sets, Failure> {
     let reader = Reader::open(&common.root).await?;
     let mut sets = Sets::default();
     let mut known = std::collections::BTreeSet::new();
