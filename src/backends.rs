@@ -2,8 +2,11 @@
 
 use crate::external::{ExternalBackend, Manifest};
 use crate::floor::FloorBackend;
+use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
+use mixlab_m4::corrected::weights;
+use mixlab_m4::weights::Manifest;
 use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
 use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
@@ -86,16 +89,22 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
     Ok(backends)
 }
 
-/// The model that ships with its weights, or the published architecture with the user's.
+/// The model that ships with its weights, or one with the user's.
 fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
-    let Some(folder) = &options.m4_weights else {
+    let Some(path) = &options.m4_weights else {
         let shipped =
             M4Backend::shipped().map_err(|e| BackendError::Option(format!("the shipped weights of m4: {e}")))?;
         return Ok(Arc::new(shipped));
     };
-    let weights = Checkpoint::load(folder)
-        .map_err(|e| BackendError::Option(format!("--m4-weights {}: {e}", folder.display())))?;
-    Ok(Arc::new(PaperBackend::new(Some(weights), Rules::default())))
+    let failed = |e: &dyn std::fmt::Display| BackendError::Option(format!("--m4-weights {}: {e}", path.display()));
+    // What `mixlab train` wrote, or one of its files; else a folder of the published architecture.
+    let file = if path.is_file() { path.clone() } else { path.join(CORRECTED_WEIGHTS) };
+    if file.is_file() && !Manifest::exists_in(path) {
+        let model = std::fs::read(&file).map_err(|e| failed(&e))?;
+        return Ok(Arc::new(M4Backend::with_weights(weights::decode(&model).map_err(|e| failed(&e))?)));
+    }
+    let checkpoint = Checkpoint::load(path).map_err(|e| failed(&e))?;
+    Ok(Arc::new(PaperBackend::new(Some(checkpoint), Rules::default())))
 }
 
 fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {

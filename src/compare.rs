@@ -104,7 +104,7 @@ pub fn load_warning(mix_id: u64, attributes: &Attributes) -> Option<String> {
     })
 }
 
-fn scenario_row(scenario: &ScenarioResults, baseline: &str, backend: &str) -> Option<Row> {
+pub(crate) fn scenario_row(scenario: &ScenarioResults, baseline: &str, backend: &str) -> Option<Row> {
     let pairs = scenario.pairs(baseline, backend)?;
     let (truth, run): (&RunResults, &RunResults) = (&scenario.runs[baseline], &scenario.runs[backend]);
     let of = |keep: &dyn Fn(u64) -> bool| {
@@ -123,7 +123,7 @@ fn scenario_row(scenario: &ScenarioResults, baseline: &str, backend: &str) -> Op
     })
 }
 
-fn overall_row(backend: &str, rows: &[Row]) -> Option<Row> {
+pub(crate) fn overall_row(backend: &str, rows: &[Row]) -> Option<Row> {
     let average = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
     let summary = |of: Vec<ErrorSummary>| {
         let mean = |field: fn(&ErrorSummary) -> f64| average(of.iter().map(field).collect());

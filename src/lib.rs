@@ -16,6 +16,7 @@ pub mod export;
 pub mod external;
 pub mod figures;
 pub mod floor;
+pub mod groups;
 pub mod import;
 pub mod plan;
 pub mod runner;

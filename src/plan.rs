@@ -58,7 +58,7 @@ pub fn scenarios(
         for (mixes, slots) in spec.mixes.chunks(share).zip(slots.chunks_mut(share)) {
             scope.spawn(move || {
                 for (mix, slot) in mixes.iter().zip(slots) {
-                    *slot = Some(expand(mix, options));
+                    *slot = Some(planned(mix, options));
                 }
             });
         }
@@ -66,7 +66,11 @@ pub fn scenarios(
     slots.into_iter().map(|s| s.expect("every slot is filled by its thread")).collect()
 }
 
-fn expand(mix: &LoadedMix, options: &WorkloadOptions) -> Result<PlannedScenario, WorkloadError> {
+/// The scenario of one mix, as the store files it.
+///
+/// # Errors
+/// [`WorkloadError`] if its flows can't be made.
+pub fn planned(mix: &LoadedMix, options: &WorkloadOptions) -> Result<PlannedScenario, WorkloadError> {
     let scenario = workload::scenario(mix, options)?;
     let mut attributes = mix.mix.attributes(&mix.topology);
     attributes.delivered_load = workload::delivered_load(&scenario);

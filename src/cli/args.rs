@@ -2,6 +2,8 @@
 
 use super::exit::Exit;
 use super::start::Start;
+use super::test::TestArgs;
+use super::train::TrainArgs;
 use crate::backends::BackendOptions;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -71,7 +73,7 @@ pub struct Common {
     /// Threads of ns-3's kernel (UNISON trees only)
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub ns3_threads: Option<u32>,
-    /// Weights of the learned simulator: a folder with manifest.json, or with the original's eight .pt files
+    /// Weights of the learned simulator: a folder that `mixlab train` wrote, or one with the original's eight .pt files
     #[arg(long, global = true, value_name = "DIR")]
     pub m4_weights: Option<PathBuf>,
     /// Folder of an external backend (with a backend.toml), or of several; may be repeated (./backends is always looked at)
@@ -179,6 +181,16 @@ pub enum Command {
     /// Errors and speed of every backend against a baseline
     #[command(after_help = crate::compare::DEFINITIONS)]
     Compare(CompareArgs),
+    /// Train the learned simulator on scenarios that are drawn and simulated for it
+    #[command(
+        after_help = "Stopped at any moment, the same command goes on and ends in the same weights. Example:\n  mixlab --root m4/truth train --out m4"
+    )]
+    Train(Box<TrainArgs>),
+    /// Errors of learned weights against stored truth, by scenario, flow size and what the scenarios are
+    #[command(
+        after_help = "Example:\n  mixlab --root r --mixes spec/demo.mix.json test --weights m4 --simulate-truth\nResults are stored as runs of m4 with these weights; `mixlab --m4-weights m4 compare` and `figures` show them."
+    )]
+    Test(TestArgs),
     /// What is done, failed and missing
     Status,
     /// Store results of an outside simulator or testbed: folders with config.txt, topology.txt, flows.txt and fct*.txt

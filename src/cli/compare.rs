@@ -6,11 +6,13 @@ use super::failure::Failure;
 use super::sweep::planned_scenarios;
 use super::table::{TextTable, percent, ratio, seconds};
 use super::{data, warn};
+use crate::backends;
 use crate::compare::{Agreement, Comparison, Row, compare, default_baseline, flow_by_flow};
 use crate::dataset::Dataset;
 use crate::statistics::{BUCKET_NAMES, ErrorSummary};
 use crate::store::{Reader, Selection};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Compares everything stored, or the mixes of `--mixes` only.
@@ -29,13 +31,19 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// The mixes a command is about: those of `--mixes`, else all that are stored.
+/// What a command is about: the mixes of `--mixes`, else all that are stored; `m4` with the weights of `--m4-weights`, if given.
 pub fn selection(common: &Common) -> Result<Selection, Failure> {
     let digests = match &common.mixes {
         Some(file) => Some(planned_scenarios(common, file)?.into_iter().map(|s| s.digest).collect()),
         None => None,
     };
-    Ok(Selection { digests, ..Selection::default() })
+    // The user's weights, and not the newest that somebody ran.
+    let mut fingerprints = BTreeMap::new();
+    if common.m4_weights.is_some() {
+        let m4 = backends::named("m4", &common.backends())?;
+        fingerprints.extend(m4.iter().map(|b| (b.id().to_owned(), b.fingerprint())));
+    }
+    Ok(Selection { digests, fingerprints, ..Selection::default() })
 }
 
 /// Prints the summary at the end of `all`.
@@ -66,7 +74,8 @@ fn comparison(common: &Common, dataset: &Dataset, baseline: Option<&str>) -> Res
     Ok(comparison)
 }
 
-fn error_cells(e: &ErrorSummary) -> Vec<String> {
+/// Flows and errors of a row, as every table has them.
+pub fn error_cells(e: &ErrorSummary) -> Vec<String> {
     let bias = format!("{:+.1}", e.bias * 100.0);
     vec![e.flows.to_string(), percent(e.mean), percent(e.p50), percent(e.p90), percent(e.p99), bias]
 }
@@ -92,7 +101,8 @@ fn overall(c: &Comparison) -> String {
     format!("error of the FCT slowdown against {} (means over scenarios)\n\n{}{stars}", c.baseline, table.text())
 }
 
-fn table(c: &Comparison) -> String {
+/// The comparison for reading: overall, by flow size, per scenario.
+pub fn table(c: &Comparison) -> String {
     let mut text = overall(c);
     for (b, name) in BUCKET_NAMES.iter().enumerate() {
         let mut table = TextTable::new(&["backend", "flows", "mean %", "p50 %", "p90 %", "p99 %", "bias %"]);
@@ -153,7 +163,8 @@ fn errors_json(e: &ErrorSummary) -> Value {
     json!({"flows": e.flows, "mean": e.mean, "p50": e.p50, "p90": e.p90, "p99": e.p99, "bias": e.bias})
 }
 
-fn row_json(row: &Row) -> Value {
+/// One row as a JSON object.
+pub fn row_json(row: &Row) -> Value {
     let buckets = BUCKET_NAMES.iter().zip(&row.buckets);
     let buckets: Vec<Value> =
         buckets.filter_map(|(name, e)| Some(json!({"sizes": name, "errors": errors_json(e.as_ref()?)}))).collect();
@@ -164,36 +175,42 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-fn json_of(c: &Comparison) -> Value {
+/// The comparison as one JSON object.
+pub fn json_of(c: &Comparison) -> Value {
     let rows = |rows: &[Row]| rows.iter().map(row_json).collect::<Vec<_>>();
     json!({"baseline": c.baseline, "overall": rows(&c.overall), "scenarios": rows(&c.scenarios), "warnings": c.warnings})
 }
 
-fn csv(c: &Comparison) -> String {
+/// The comparison as CSV, one row per scenario, backend and flow-size bucket.
+pub fn csv(c: &Comparison) -> String {
     let mut text = String::from(
         "mix_id,backend,baseline,sizes,flows,mean_error,p50_error,p90_error,p99_error,bias,wall_s,cpu_s,speed_up,timed_alone\n",
     );
     for row in c.overall.iter().chain(&c.scenarios) {
         let mix = row.mix_id.map_or("overall".to_owned(), |id| id.to_string());
-        let buckets = BUCKET_NAMES.iter().zip(&row.buckets).filter_map(|(name, e)| Some((*name, e.as_ref()?)));
-        for (sizes, e) in [("all", &row.all)].into_iter().chain(buckets) {
-            let _ = writeln!(
-                text,
-                "{mix},{},{},{sizes},{},{},{},{},{},{},{},{},{},{}",
-                row.backend,
-                c.baseline,
-                e.flows,
-                e.mean,
-                e.p50,
-                e.p90,
-                e.p99,
-                e.bias,
-                row.wall_s,
-                row.cpu_s,
-                row.speed_up(),
-                row.timed_alone
-            );
-        }
+        csv_row(&mut text, &mix, row, &c.baseline);
     }
     text
+}
+
+/// Adds the lines of one row, `of` in place of its mix.
+pub fn csv_row(text: &mut String, of: &str, row: &Row, baseline: &str) {
+    let buckets = BUCKET_NAMES.iter().zip(&row.buckets).filter_map(|(name, e)| Some((*name, e.as_ref()?)));
+    for (sizes, e) in [("all", &row.all)].into_iter().chain(buckets) {
+        let _ = writeln!(
+            text,
+            "{of},{},{baseline},{sizes},{},{},{},{},{},{},{},{},{},{}",
+            row.backend,
+            e.flows,
+            e.mean,
+            e.p50,
+            e.p90,
+            e.p99,
+            e.bias,
+            row.wall_s,
+            row.cpu_s,
+            row.speed_up(),
+            row.timed_alone
+        );
+    }
 }

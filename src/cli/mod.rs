@@ -17,11 +17,14 @@ mod failure;
 mod figures;
 mod import;
 mod init;
+mod learning;
 mod progress;
 mod start;
 mod status;
 mod sweep;
 mod table;
+mod test;
+mod train;
 
 use args::{Cli, Command, Common, MessageFormat};
 use exit::Exit;
@@ -67,6 +70,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Expand(args) => expand::run(common, &args),
         Command::Figures(args) => figures::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
+        Command::Train(args) => train::run(common, &args).await,
+        Command::Test(args) => test::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,

@@ -196,6 +196,18 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// A bar for anything else that takes steps: on a terminal, and not with `--quiet` or ndjson.
+pub fn bar(common: &Common, steps: u64, done: u64, unit: &str) -> ProgressBar {
+    if common.quiet || common.message_format == MessageFormat::Ndjson || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps).with_position(done);
+    bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}  about {{eta}} left")));
+    bar.reset_eta();
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("templates are constants").progress_chars("━━─")
 }

@@ -43,7 +43,7 @@ pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
     Ok(exit_of(&summary))
 }
 
-fn exit_of(summary: &SweepSummary) -> Exit {
+pub fn exit_of(summary: &SweepSummary) -> Exit {
     match summary {
         SweepSummary { interrupted: true, .. } => Exit::Interrupted,
         SweepSummary { failed: 1.., .. } => Exit::RunsFailed,
@@ -97,10 +97,20 @@ async fn execute(
     common: &Common,
     backends: Vec<Arc<dyn Backend>>,
 ) -> Result<Option<(SweepSummary, Vec<u64>)>, Failure> {
-    // From the start: until it is watched, this signal ends the process.
-    let mut questions = Questions::watch()?;
+    // From the start: until it has been watched once, this signal ends the process.
+    drop(Questions::watch()?);
     let scenarios = scenarios_of(common).await?;
     let mix_ids = scenarios.iter().map(|s| s.entry.mix_id).collect();
+    Ok(execute_on(common, scenarios, backends).await?.map(|summary| (summary, mix_ids)))
+}
+
+/// Runs what is missing of these scenarios on these backends; `None` after a dry run.
+pub async fn execute_on(
+    common: &Common,
+    scenarios: Vec<PlannedScenario>,
+    backends: Vec<Arc<dyn Backend>>,
+) -> Result<Option<SweepSummary>, Failure> {
+    let mut questions = Questions::watch()?;
     if common.dry_run {
         data(&dry_run(&would_do(common, scenarios, backends).await?))?;
         return Ok(None);
@@ -108,7 +118,7 @@ async fn execute(
     let mut writer = Writer::open(&common.root).await?;
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     let stop = StopFlag::default();
-    let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet));
+    let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
     let options = SweepOptions {
         jobs: common.jobs.into(),
         timeout: common.timeout,
@@ -134,7 +144,7 @@ async fn execute(
     let summary = swept?;
     closed?;
     progress.into_inner().finish(&summary);
-    Ok(Some((summary, mix_ids)))
+    Ok(Some(summary))
 }
 
 /// Signals that ask how far a sweep is: SIGUSR1, and SIGINFO (Ctrl-T) where it exists.
@@ -185,8 +195,12 @@ async fn would_do(
     }
 }
 
-/// The first signal stops the sweep after clean-up, the second one ends the process. Nothing stored is ever half done.
-async fn watch_signals(stop: StopFlag, quiet: bool) {
+/// What a first Ctrl-C does to a sweep.
+const STOPPING: &str = "stopping: running simulations are dropped, finished ones are stored (again to stop at once)";
+
+/// The first signal stops the work after clean-up, as `remark` says; the second one ends the process. Nothing stored is ever
+/// half done.
+pub async fn watch_signals(stop: StopFlag, quiet: bool, remark: &str) {
     for count in 0.. {
         if wait_for_signal().await.is_err() {
             return;
@@ -196,7 +210,7 @@ async fn watch_signals(stop: StopFlag, quiet: bool) {
         }
         stop.set();
         if !quiet {
-            eprintln!("stopping: running simulations are dropped, finished ones are stored (again to stop at once)");
+            eprintln!("{remark}");
         }
     }
 }

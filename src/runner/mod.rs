@@ -20,6 +20,11 @@ use std::time::Duration;
 pub use suspension::RunClock;
 use tokio::task::JoinSet;
 
+/// Now, in seconds since 1970 (for logs; nothing is computed from it).
+pub fn unix_time_s() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
 /// How to execute a plan.
 #[derive(Clone, Debug)]
 pub struct SweepOptions {

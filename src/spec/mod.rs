@@ -15,8 +15,8 @@ pub mod mix;
 pub mod mixspace;
 pub mod sizes;
 pub mod spatial;
-pub mod toml;
 pub mod tcp;
+pub mod toml;
 pub mod transport;
 pub mod units;
 
@@ -68,7 +68,20 @@ pub struct LoadedSpec {
 /// # Errors
 /// [`SpecError`]: the first fault of any of the files.
 pub fn load_mixes(file: &Path) -> Result<LoadedSpec, SpecError> {
-    let document = Document::read(file)?;
+    mixes_of(&Document::read(file)?)
+}
+
+/// Reads every file that drawn mixes name, as [`load_mixes`] would if `file` held these mixes.
+///
+/// # Errors
+/// [`SpecError`]: the first fault of any of the files.
+pub fn load_drawn(file: &Path, mixes: &[Mix]) -> Result<LoadedSpec, SpecError> {
+    let text = serde_json::to_string(mixes).expect("mixes are plain data");
+    mixes_of(&Document::new(file, text))
+}
+
+fn mixes_of(document: &Document) -> Result<LoadedSpec, SpecError> {
+    let file = document.file();
     let root = document.root()?;
     let expected = "a mix (an object) or an array of mixes";
     let nodes = if root.is_object() { vec![root.clone()] } else { root.array(expected)? };

@@ -27,6 +27,8 @@ pub struct Selection {
     pub backends: Option<Vec<String>>,
     /// Digests of scenarios.
     pub digests: Option<Vec<String>>,
+    /// Fingerprints by backend: of these backends only runs of this fingerprint count, not the newest of any.
+    pub fingerprints: BTreeMap<String, String>,
 }
 
 impl Selection {
@@ -35,8 +37,9 @@ impl Selection {
             && self.digests.as_ref().is_none_or(|digests| digests.contains(&mix.digest))
     }
 
-    pub(super) fn has_backend(&self, backend: &str) -> bool {
+    pub(super) fn has_run(&self, backend: &str, fingerprint: &str) -> bool {
         self.backends.as_ref().is_none_or(|ids| ids.iter().any(|id| id == backend))
+            && self.fingerprints.get(backend).is_none_or(|only| only == fingerprint)
     }
 }
 

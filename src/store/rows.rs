@@ -105,8 +105,8 @@ pub(super) async fn read_runs(
     .await
     .at(path)?;
     // Later rows replace earlier ones of the same backend.
-    let runs: BTreeMap<String, RunRow> = rows.iter().map(run_of).collect::<Result<_, _>>().at(path)?;
-    Ok(runs.into_iter().filter(|(backend, _)| selection.has_backend(backend)).collect())
+    let runs: Vec<(String, RunRow)> = rows.iter().map(run_of).collect::<Result<_, _>>().at(path)?;
+    Ok(runs.into_iter().filter(|(backend, run)| selection.has_run(backend, &run.fingerprint)).collect())
 }
 
 fn run_of(row: &SqliteRow) -> Result<(String, RunRow), sqlx::Error> {

@@ -295,7 +295,7 @@ async fn results_come_back_as_they_went_in() {
         assert_eq!((b.start_ns[i], b.fct_ns[i]), (start, fct));
         assert!(if fct == u64::MAX { b.slowdown[i].is_nan() } else { b.slowdown[i] == fct as f64 / ideal as f64 });
     }
-    let only = Selection { mix_ids: Some(vec![8]), backends: Some(vec!["c".into()]), digests: None };
+    let only = Selection { mix_ids: Some(vec![8]), backends: Some(vec!["c".into()]), ..Selection::default() };
     let some = reader.dataset(&only).await.expect("readable").scenarios;
     assert_eq!((some.len(), some[0].runs.len(), some[0].missing.len()), (1, 0, 1));
 }

@@ -1,0 +1,425 @@
+//! `train`: draws scenarios, has their truth simulated, learns, and can be stopped and gone on with at any time.
+
+use super::args::Common;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::learning::{Architecture, LearningArgs};
+use super::sweep::{execute_on, exit_of, provenance, watch_signals};
+use super::{progress, remark, warn};
+use crate::backends::{self, BackendOptions};
+use crate::plan::PlannedScenario;
+use crate::runner::{StopFlag, SweepSummary, unix_time_s};
+use crate::spec;
+use crate::store::{Reader, Selection};
+use crate::train::checkpoint::{self, Checkpoint, CheckpointError, Recipe};
+use crate::train::course::{Corrected, Course};
+use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
+use crate::train::paper::{Paper, Periods};
+use crate::train::session::{Ended, Session, SessionError, Surroundings};
+use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError};
+use clap::Args;
+use mixlab_m4::train::Lesson;
+use mixlab_m4::train::paper;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Options of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Folder of the training: weights, checkpoints, log. One that holds a training is gone on with
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Model to train
+    #[arg(long, value_enum, default_value_t = Architecture::Corrected)]
+    pub architecture: Architecture,
+    /// Which scenarios there are
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How it learns
+    #[command(flatten)]
+    pub learning: LearningArgs,
+    /// Go on from this checkpoint instead of the latest in DIR
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Stop after this round (paper: step); the same command goes on
+    #[arg(long, value_name = "N")]
+    pub until: Option<u64>,
+    /// Rounds (paper: steps) between checkpoints [default: 10; paper: an epoch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub checkpoint_every: Option<u64>,
+    /// Rounds (paper: steps) between validations [default: 10; paper: an epoch]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub validate_every: Option<u64>,
+}
+
+/// Where scenarios come from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scenarios")]
+pub struct DataArgs {
+    /// Draw mixes from this mix space (with --nr-flows flows each) instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub mixspace: Option<PathBuf>,
+    /// Scenarios to learn from; `--seed` chooses the streams of all draws
+    #[arg(long, value_name = "N", default_value_t = 440, value_parser = clap::value_parser!(u64).range(1..=MOST_DRAWS))]
+    pub draws: u64,
+    /// Scenarios to validate on (0: no validation)
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
+    pub validation_draws: u64,
+    /// Flows per scenario of the built-in space, instead of 2,000 (5,000 on fabrics of 64 and more hosts)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub draw_flows: Option<u32>,
+    /// Learn from scenarios that are stored under --root (those of --mixes if given), such as imported ones, instead of drawing:
+    /// by their digest eight in ten are learned from, one is for validation, one for `mixlab test`
+    #[arg(long, conflicts_with_all = ["mixspace", "draws", "validation_draws", "draw_flows"])]
+    pub stored: bool,
+    /// Backend whose results are the truth; what is missing is simulated, except with --stored
+    #[arg(long, value_name = "BACKEND", default_value = "packet")]
+    pub truth: String,
+}
+
+/// Makes the sets, has their truth simulated, trains.
+pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
+    let (truth, sets) = if args.data.stored {
+        (args.data.truth.clone(), stored_sets(common).await?)
+    } else {
+        let sets = drawn_sets(common, &args.data)?;
+        let supervise = match args.architecture {
+            Architecture::Corrected => args.learning.corrected().map(|_| common.enable_train)?,
+            Architecture::Paper => common.enable_train || needs_supervision(&args.learning.paper()?),
+        };
+        let (truth, summary) = simulate(common, &args.data.truth, &sets, supervise).await?;
+        match summary {
+            Some(summary) if exit_of(&summary) == Exit::Ok => {}
+            Some(summary) => return Ok(exit_of(&summary)),
+            None => return Ok(Exit::Ok), // a dry run
+        }
+        (truth, sets)
+    };
+    let [training, validation] = [Role::Training, Role::Validation].map(|role| of_role(&sets, role));
+    let reader = Reader::open(&common.root).await?;
+    let digests = [training, validation].concat().iter().map(|s| s.digest.clone()).collect();
+    let selection = Selection { digests: Some(digests), backends: Some(vec![truth.clone()]), ..Selection::default() };
+    let dataset = reader.dataset(&selection).await?;
+    let [training, validation] = [training, validation].map(|set| lessons(set, &dataset, &truth));
+    say_left_out(common, &training, &truth);
+    if training.lessons.is_empty() {
+        let text = format!(
+            "no open-loop scenario with a finished run of `{truth}` to learn from under {}",
+            common.root.display()
+        );
+        return Err(Failure::new(Exit::MissingResults, text));
+    }
+    remark(
+        common,
+        &format!("{} scenarios to learn from, {} to validate on", training.lessons.len(), validation.lessons.len()),
+    );
+    write_scenarios(args, &sets)?;
+    learn(common, args, truth, training, validation.lessons).await
+}
+
+/// Scenarios by role.
+pub type Sets = [Vec<PlannedScenario>; 3];
+
+fn of_role(sets: &Sets, role: Role) -> &[PlannedScenario] {
+    &sets[role as usize]
+}
+
+/// The three sets; the test set is only looked at to see that nothing of it is in the others.
+fn drawn_sets(common: &Common, data: &DataArgs) -> Result<Sets, Failure> {
+    const TEST_DRAWS: u64 = 30;
+    let draws = |role| match role {
+        Role::Training => data.draws,
+        Role::Validation => data.validation_draws,
+        Role::Test => TEST_DRAWS,
+    };
+    let draw = |role| draw(common, data.mixspace.as_deref(), data.draw_flows, role, draws(role));
+    let sets: Vec<_> = ROLES.into_iter().map(draw).collect::<Result<_, _>>()?;
+    let sets: Sets = sets.try_into().expect("as many sets as roles");
+    sets::check_disjoint(ROLES.map(|role| (role, of_role(&sets, role))))?;
+    Ok(sets)
+}
+
+/// The first `count` draws of a role.
+pub fn draw(
+    common: &Common,
+    space: Option<&std::path::Path>,
+    flows: Option<u32>,
+    role: Role,
+    count: u64,
+) -> Result<Vec<PlannedScenario>, Failure> {
+    let Some(file) = space else {
+        return Ok(sets::drawn(role, common.seed, count, flows.map(|n| n as usize))?);
+    };
+    let space = spec::load_mix_space(file)?;
+    warn(common, &space.warnings);
+    Ok(sets::from_space((&space, file), role, common.seed, count, common.nr_flows as usize)?)
+}
+
+/// Stored scenarios by role.
+pub async fn stored_sets(common: &Common) -> Result<Sets, Failure> {
+    let reader = Reader::open(&common.root).await?;
+    let mut sets = Sets::default();
+    let mut known = std::collections::BTreeSet::new();
+    for (entry, digest) in reader.entries(&super::compare::selection(common)?).await? {
+        if known.insert(digest.clone()) {
+            let scenario = Arc::new(reader.load_scenario(&digest).await?);
+            sets[Role::of_digest(&digest) as usize].push(PlannedScenario { entry, scenario, digest });
+        }
+    }
+    // By content, so that the order in which scenarios were stored changes nothing.
+    sets.iter_mut().for_each(|set| set.sort_by(|a, b| a.digest.cmp(&b.digest)));
+    Ok(sets)
+}
+
+/// Simulates what is missing of training and validation; the backend's id and how it went.
+async fn simulate(
+    common: &Common,
+    truth: &str,
+    sets: &Sets,
+    supervise: bool,
+) -> Result<(String, Option<SweepSummary>), Failure> {
+    let options = BackendOptions { supervise, ..common.backends() };
+    let backend = match &backends::named(truth, &options)?[..] {
+        [one] => Arc::clone(one),
+        _ => return Err(Failure::new(Exit::Usage, format!("--truth {truth} is not one backend"))),
+    };
+    let scenarios = [of_role(sets, Role::Training), of_role(sets, Role::Validation)].concat();
+    let id = backend.id().to_owned();
+    Ok((id, execute_on(common, scenarios, vec![backend]).await?))
+}
+
+fn say_left_out(common: &Common, training: &Lessons, truth: &str) {
+    let mut warnings = Vec::new();
+    for (mixes, why) in [
+        (&training.without_truth, format!("have no finished run of `{truth}`")),
+        (&training.closed_loops, "are closed loops".to_owned()),
+    ] {
+        if !mixes.is_empty() {
+            warnings.push(format!("{} scenarios are not learned from, because they {why}", mixes.len()));
+        }
+    }
+    warn(common, &warnings);
+}
+
+/// Table of the scenarios and their roles in a training's folder; `mixlab test` looks there for what was learned from.
+pub const SCENARIOS: &str = "scenarios.csv";
+
+fn write_scenarios(args: &TrainArgs, sets: &Sets) -> Result<(), Failure> {
+    let mut text = String::from("scenario,role,mix_id\n");
+    for role in ROLES {
+        for s in of_role(sets, role) {
+            let _ = writeln!(text, "{},{},{}", s.digest, role.name(), s.entry.mix_id);
+        }
+    }
+    let path = args.out.join(SCENARIOS);
+    crate::atomic::write(&path, text.as_bytes()).map_err(|e| Failure::internal(format!("{}: {e}", path.display())))
+}
+
+/// Begins or goes on with the training in the folder.
+async fn learn(
+    common: &Common,
+    args: &TrainArgs,
+    truth: String,
+    training: Lessons,
+    validation: Vec<Lesson>,
+) -> Result<Exit, Failure> {
+    let architecture = match args.architecture {
+        Architecture::Corrected => "corrected",
+        Architecture::Paper => "paper",
+    };
+    let lessons = [
+        ("truth", truth.clone()),
+        ("scenarios", training.lessons.len().to_string()),
+        ("digest of scenarios and truth", digest(&training)),
+    ];
+    let mut recipe = Recipe {
+        architecture: architecture.into(),
+        options: BTreeMap::new(),
+        lessons: lessons.map(|(name, value)| (name.to_owned(), value)).into(),
+    };
+    let mut course: Box<dyn Course> = match args.architecture {
+        Architecture::Corrected => corrected(common, args, &mut recipe, training.lessons)?,
+        Architecture::Paper => published(common, args, &mut recipe, training, &truth).await?,
+    };
+    write_recipe(args, &recipe)?;
+    let session = Session {
+        folder: args.out.clone(),
+        recipe,
+        validation,
+        checkpoint_every: args.checkpoint_every.unwrap_or(course.cadence()),
+        validate_every: args.validate_every.unwrap_or(course.cadence()),
+        until: args.until,
+    };
+    let ended = follow(common, &session, &mut *course)?;
+    Ok(conclude(common, &session, &*course, ended))
+}
+
+/// The checkpoint to go on from, and where it is; none for a new training.
+fn start(common: &Common, args: &TrainArgs, recipe: &Recipe) -> Result<Option<(Checkpoint, PathBuf)>, Failure> {
+    let path = match &args.from {
+        Some(path) => Some(path.clone()),
+        None => checkpoint::latest(&args.out)?,
+    };
+    let Some(path) = path else { return Ok(None) };
+    let found = Checkpoint::of(recipe, &path)?;
+    remark(common, &format!("going on after step {} from {}", found.step, path.display()));
+    Ok(Some((found, path)))
+}
+
+fn corrected(
+    common: &Common,
+    args: &TrainArgs,
+    recipe: &mut Recipe,
+    lessons: Vec<Lesson>,
+) -> Result<Box<dyn Course>, Failure> {
+    let options = args.learning.corrected()?;
+    recipe.options = Corrected::recipe(&options);
+    let lessons = with_heavy_twice(lessons);
+    Ok(Box::new(match start(common, args, recipe)? {
+        None => Corrected::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?,
+        Some((found, path)) => Corrected::resume(options, lessons, (found.step, &found.state), &path)?,
+    }))
+}
+
+async fn published(
+    common: &Common,
+    args: &TrainArgs,
+    recipe: &mut Recipe,
+    training: Lessons,
+    truth: &str,
+) -> Result<Box<dyn Course>, Failure> {
+    let options = args.learning.paper()?;
+    recipe.options = Paper::recipe(&options);
+    let periods = labelled(common, &training, &options, truth).await?;
+    let counts = [("periods", periods.training.len()), ("periods that set the rate", periods.validation.len())];
+    recipe.lessons.extend(counts.map(|(name, count)| (name.to_owned(), count.to_string())));
+    remark(common, &format!("{} busy periods to learn from", periods.training.len()));
+    let made = provenance();
+    let mut origin = recipe.lessons.clone();
+    origin.extend([("version".to_owned(), made.version), ("commit".to_owned(), made.commit)]);
+    Ok(Box::new(match start(common, args, recipe)? {
+        None => Paper::new(options, periods, origin),
+        Some((found, path)) => Paper::resume(options, periods, origin, (&found.state, &path))?,
+    }))
+}
+
+/// Busy periods of the lessons with their labels from the store.
+async fn labelled(
+    common: &Common,
+    training: &Lessons,
+    options: &paper::Options,
+    truth: &str,
+) -> Result<Periods, Failure> {
+    let reader = Reader::open(&common.root).await?;
+    let mut supervisions = Vec::new();
+    let mut bare = 0;
+    for digest in &training.digests {
+        let wanted = needs_supervision(options);
+        let found = if wanted { reader.supervision(digest, truth).await? } else { None };
+        bare += usize::from(wanted && found.is_none());
+        supervisions.push(found);
+    }
+    let periods = Periods::of(&training.lessons, &supervisions, options);
+    let periods = periods.map_err(|e| Failure::new(Exit::Store, format!("supervision by {truth}: {e}")))?;
+    let mut warnings = Vec::new();
+    if bare > 0 {
+        warnings.push(format!("{bare} scenarios have no supervision by `{truth}`: they teach slowdowns only"));
+    }
+    if periods.unsupported > 0 {
+        let count = periods.unsupported;
+        warnings
+            .push(format!("{count} scenarios are not learned from, because the model's parameters can't express them"));
+    }
+    warn(common, &warnings);
+    if periods.training.is_empty() {
+        let text = "no busy period to learn from: more scenarios, a larger --most-active, or a smaller --batch";
+        return Err(Failure::new(Exit::MissingResults, text));
+    }
+    Ok(periods)
+}
+
+fn needs_supervision(options: &paper::Options) -> bool {
+    options.remaining_weight > 0.0 || options.queue_weight > 0.0
+}
+
+/// Runs the session with bar and signals.
+fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result<Ended, Failure> {
+    const STOPPING: &str = "stopping after this step, which is checkpointed (again to stop at once)";
+    let stop = StopFlag::default();
+    let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
+    let bar = progress::bar(common, course.steps(), course.step(), course.unit());
+    let mut validated = String::new();
+    let ended = session.run(
+        course,
+        &mut Surroundings {
+            stop: &|| stop.is_set(),
+            clock: &unix_time_s,
+            on_step: &mut |step, scalars| {
+                let value = |name: &str| scalars.iter().find(|(n, _)| *n == name).and_then(|(_, v)| *v);
+                if let Some(mean) = value("validation_mean") {
+                    validated = format!("  validation error {:.1} %", mean * 100.0);
+                }
+                bar.set_position(step);
+                bar.set_message(format!("loss {:.4}{validated}", value("loss").unwrap_or(f64::NAN)));
+            },
+        },
+    );
+    bar.finish_and_clear();
+    signals.abort();
+    Ok(ended?)
+}
+
+fn conclude(common: &Common, session: &Session, course: &dyn Course, ended: Ended) -> Exit {
+    let (folder, weights) = (session.folder.display(), course.backend().fingerprint());
+    let (done, of, unit) = (course.step(), course.steps(), course.unit());
+    match ended {
+        Ended::Done => {
+            remark(common, &format!("{of} {unit} done: --m4-weights {folder} ({weights})"));
+            Exit::Ok
+        }
+        Ended::Paused => {
+            remark(
+                common,
+                &format!("{done} of {of} {unit} done and checkpointed in {folder}: the same command goes on"),
+            );
+            Exit::Ok
+        }
+        Ended::Interrupted => {
+            remark(common, &format!("interrupted after {done} of {of} {unit}: the same command goes on"));
+            Exit::Interrupted
+        }
+    }
+}
+
+/// `train.json`: what the training in this folder is, and what made it.
+fn write_recipe(args: &TrainArgs, recipe: &Recipe) -> Result<(), Failure> {
+    let made = provenance();
+    let text = serde_json::json!({
+        "architecture": recipe.architecture, "options": recipe.options, "lessons": recipe.lessons,
+        "version": made.version, "commit": made.commit, "command": made.command,
+    });
+    let path = args.out.join("train.json");
+    crate::atomic::write(&path, format!("{text:#}\n").as_bytes())
+        .map_err(|e| Failure::internal(format!("{}: {e}", path.display())))
+}
+
+impl From<SetError> for Failure {
+    fn from(e: SetError) -> Self {
+        Self::new(Exit::BadSpec, e.to_string())
+    }
+}
+
+impl From<CheckpointError> for Failure {
+    fn from(e: CheckpointError) -> Self {
+        let exit = if matches!(e, CheckpointError::Recipe { .. }) { Exit::Usage } else { Exit::Internal };
+        Self::new(exit, e.to_string())
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(e: SessionError) -> Self {
+        Self::internal(e.to_string())
+    }
+}

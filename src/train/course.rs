@@ -1,0 +1,145 @@
+//! A training as `mixlab train` sees it, whatever the architecture, and the one of the corrected model.
+
+use super::checkpoint::CheckpointError;
+use super::log::Scalar;
+use crate::atomic;
+use mixlab_contract::{Backend, RunError};
+use mixlab_m4::M4Backend;
+use mixlab_m4::corrected::weights;
+use mixlab_m4::train::{Campaign, Lesson, Options};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A training in progress: a number of steps, each a function of seed and lessons.
+pub trait Course {
+    /// What its steps are called.
+    fn unit(&self) -> &'static str;
+
+    /// Steps done.
+    fn step(&self) -> u64;
+
+    /// Steps there are.
+    fn steps(&self) -> u64;
+
+    /// Steps between checkpoints, and between validations, if nobody says otherwise.
+    fn cadence(&self) -> u64;
+
+    /// Does one step and says how it went; always the same scalars in the same order.
+    ///
+    /// # Errors
+    /// [`RunError`] of a simulation.
+    fn advance(&mut self) -> Result<Vec<Scalar>, RunError>;
+
+    /// Names of the scalars.
+    fn columns(&self) -> &'static [&'static str];
+
+    /// Everything that going on needs besides recipe and lessons.
+    fn checkpoint(&self) -> Vec<u8>;
+
+    /// The simulator with the weights of now.
+    fn backend(&self) -> Box<dyn Backend>;
+
+    /// Writes the weights into a folder, as `--m4-weights` reads them.
+    ///
+    /// # Errors
+    /// Any input/output error; weights from before stay then.
+    fn save(&self, folder: &Path) -> io::Result<()>;
+}
+
+/// The training of the corrected model; a step is a round.
+pub struct Corrected {
+    campaign: Campaign,
+    lessons: Vec<Lesson>,
+    options: Options,
+    step: u64,
+}
+
+/// File of the corrected model's weights in a training's folder.
+pub const CORRECTED_WEIGHTS: &str = "corrected.safetensors";
+
+impl Corrected {
+    /// From the beginning.
+    ///
+    /// # Errors
+    /// [`RunError`] of a simulation.
+    pub fn new(options: Options, lessons: Vec<Lesson>) -> Result<Self, RunError> {
+        Ok(Self { campaign: Campaign::new(options, &lessons)?, lessons, options, step: 0 })
+    }
+
+    /// As it was at a checkpoint, which `path` names in errors.
+    ///
+    /// # Errors
+    /// [`CheckpointError::State`].
+    pub fn resume(
+        options: Options,
+        lessons: Vec<Lesson>,
+        (step, state): (u64, &[u8]),
+        path: &Path,
+    ) -> Result<Self, CheckpointError> {
+        let failed = |e: mixlab_m4::train::CheckpointError| CheckpointError::State {
+            path: PathBuf::from(path),
+            problem: e.to_string(),
+        };
+        Ok(Self { campaign: Campaign::resume(options, &lessons, state).map_err(failed)?, lessons, options, step })
+    }
+
+    /// The options as the command line names them.
+    pub fn recipe(options: &Options) -> BTreeMap<String, String> {
+        let o = options;
+        let entries = [
+            ("hidden", o.hidden.to_string()),
+            ("rounds", o.rounds.to_string()),
+            ("steps", o.steps.to_string()),
+            ("lessons", o.lessons.to_string()),
+            ("memory", o.memory.to_string()),
+            ("batch", o.batch.to_string()),
+            ("rate", o.rate.to_string()),
+            ("smooth", o.smooth.to_string()),
+            ("emphasis", o.emphasis.to_string()),
+            ("weights-seed", o.seed.to_string()),
+        ];
+        entries.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+}
+
+impl Course for Corrected {
+    fn unit(&self) -> &'static str {
+        "rounds"
+    }
+
+    fn step(&self) -> u64 {
+        self.step
+    }
+
+    fn steps(&self) -> u64 {
+        self.options.rounds
+    }
+
+    fn cadence(&self) -> u64 {
+        10
+    }
+
+    fn advance(&mut self) -> Result<Vec<Scalar>, RunError> {
+        let report = self.campaign.advance(&self.lessons)?;
+        self.step = report.round + 1;
+        let values = [f64::from(report.loss), report.error, report.bias];
+        Ok(self.columns().iter().copied().zip(values.map(Some)).collect())
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &["loss", "error", "bias"]
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        self.campaign.checkpoint()
+    }
+
+    fn backend(&self) -> Box<dyn Backend> {
+        Box::new(M4Backend::with_weights(self.campaign.model().clone()))
+    }
+
+    fn save(&self, folder: &Path) -> io::Result<()> {
+        atomic::write(&folder.join(CORRECTED_WEIGHTS), &weights::encode(self.campaign.model()))
+    }
+}

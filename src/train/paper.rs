@@ -1,0 +1,182 @@
+//! The published architecture's training as a [`Course`]: a step is one of the optimiser.
+//!
+//! ```text
+//! lessons ── busy periods ── drawn by length ──► 90 % to learn from, 10 % whose loss sets the learning rate (as published)
+//! ```
+//!
+//! The closed-loop validation of `session.rs` comes on top: it simulates scenarios of which no period is learned from.
+
+use super::checkpoint::CheckpointError;
+use super::course::Course;
+use super::log::Scalar;
+use crate::atomic;
+use mixlab_contract::{Backend, RunError, Supervision};
+use mixlab_m4::paper::{Checkpoint, Rules, parameters};
+use mixlab_m4::train::Lesson;
+use mixlab_m4::train::paper::{Options, Period, Sequence, SequenceError, Trainer, periods};
+use mixlab_m4::weights::manifest::{MANIFEST_FILE, TENSORS_FILE};
+use mixlab_m4::{PaperBackend, weights::WeightsError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+/// What is learned from: busy periods with their labels.
+#[derive(Clone, Debug, Default)]
+pub struct Periods {
+    /// To learn from.
+    pub training: Vec<Sequence>,
+    /// Whose loss sets the learning rate.
+    pub validation: Vec<Sequence>,
+    /// Congestion controls of the scenarios, by name.
+    pub congestion_controls: Vec<String>,
+    /// Scenarios that the model's 13 parameters can't express; nothing of them is learned.
+    pub unsupported: usize,
+}
+
+impl Periods {
+    /// Draws periods from the lessons and labels them; `supervisions` has as many entries as `lessons`. Cost: one pass over every
+    /// supervision.
+    ///
+    /// # Errors
+    /// [`SequenceError`] if a supervision is malformed or another scenario's.
+    pub fn of(
+        lessons: &[Lesson],
+        supervisions: &[Option<Supervision>],
+        options: &Options,
+    ) -> Result<Self, SequenceError> {
+        let mut all = Self::default();
+        let mut candidates: Vec<(usize, Period)> = Vec::new();
+        let mut controls = BTreeSet::new();
+        for (number, (scenario, outcomes)) in lessons.iter().enumerate() {
+            if parameters(scenario).is_err() {
+                all.unsupported += 1;
+                continue;
+            }
+            controls.insert(scenario.transport().congestion_control.name().to_owned());
+            candidates.extend(periods(scenario, outcomes).into_iter().map(|p| (number, p)));
+        }
+        all.congestion_controls = controls.into_iter().collect();
+        let drawn = options.sampling.draw(candidates.iter().map(|(_, p)| p), options.batch, options.seed);
+        let mut labelled = BTreeMap::new();
+        let chosen: BTreeSet<usize> = drawn.training.iter().chain(&drawn.validation).copied().collect();
+        let mut of_lesson: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        chosen.into_iter().for_each(|c| of_lesson.entry(candidates[c].0).or_default().push(c));
+        for (number, periods) in of_lesson {
+            let (scenario, outcomes) = &lessons[number];
+            let own: Vec<Period> = periods.iter().map(|c| candidates[*c].1.clone()).collect();
+            let sequences = Sequence::of(scenario, outcomes, supervisions[number].as_ref(), &own)?;
+            labelled.extend(periods.into_iter().zip(sequences));
+        }
+        let mut take = |numbers: Vec<usize>| -> Vec<Sequence> {
+            let taken = numbers.iter().map(|c| labelled.remove(c));
+            taken.map(|s| s.expect("every drawn period was labelled, and is drawn once")).collect()
+        };
+        (all.training, all.validation) = (take(drawn.training), take(drawn.validation));
+        Ok(all)
+    }
+}
+
+/// The training.
+pub struct Paper {
+    trainer: Trainer,
+    periods: Periods,
+    provenance: BTreeMap<String, String>,
+}
+
+impl Paper {
+    /// From the beginning. PRECONDITION: there are periods to learn from.
+    pub fn new(options: Options, periods: Periods, provenance: BTreeMap<String, String>) -> Self {
+        Self { trainer: Trainer::new(options), periods, provenance }
+    }
+
+    /// As it was at a checkpoint, which `path` names in errors.
+    ///
+    /// # Errors
+    /// [`CheckpointError::State`].
+    pub fn resume(
+        options: Options,
+        periods: Periods,
+        provenance: BTreeMap<String, String>,
+        (state, path): (&[u8], &Path),
+    ) -> Result<Self, CheckpointError> {
+        let failed = |e: &dyn std::error::Error| CheckpointError::State { path: path.into(), problem: e.to_string() };
+        let trainer = Trainer::resume(options, state).map_err(|e| failed(&e))?;
+        Ok(Self { trainer, periods, provenance })
+    }
+
+    /// The options by name, for a recipe.
+    pub fn recipe(options: &Options) -> BTreeMap<String, String> {
+        let value = serde_json::to_value(options).expect("options are JSON");
+        let entries = value.as_object().into_iter().flatten();
+        entries.map(|(name, value)| (name.replace('_', "-"), value.to_string())).collect()
+    }
+
+    fn model(&self) -> Checkpoint {
+        self.trainer.model(self.periods.congestion_controls.clone(), self.provenance.clone())
+    }
+}
+
+impl Course for Paper {
+    fn unit(&self) -> &'static str {
+        "steps"
+    }
+
+    fn step(&self) -> u64 {
+        self.trainer.steps()
+    }
+
+    fn steps(&self) -> u64 {
+        self.trainer.options().epochs * self.cadence()
+    }
+
+    /// Steps of an epoch.
+    fn cadence(&self) -> u64 {
+        self.periods.training.len().div_ceil(self.trainer.options().batch.max(1)) as u64
+    }
+
+    fn advance(&mut self) -> Result<Vec<Scalar>, RunError> {
+        let report = self.trainer.step(&self.periods.training, &self.periods.validation);
+        let total = |l: mixlab_m4::train::paper::Losses| l.total(self.trainer.options());
+        let values = [
+            Some(total(report.losses)),
+            Some(report.losses.slowdown),
+            Some(report.losses.remaining),
+            Some(report.losses.queue),
+            Some(report.gradient.into()),
+            Some(report.rate.into()),
+            report.validation.map(total),
+        ];
+        Ok(self.columns().iter().copied().zip(values).collect())
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &["loss", "slowdown", "remaining", "queue", "gradient", "rate", "validation_loss"]
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        self.trainer.checkpoint()
+    }
+
+    fn backend(&self) -> Box<dyn Backend> {
+        Box::new(PaperBackend::new(Some(self.model()), Rules::default()))
+    }
+
+    /// Manifest and tensors are written beside their places and then moved there, one right after the other: a folder between
+    /// the two moves is refused by its digest, never read as a mixture.
+    fn save(&self, folder: &Path) -> io::Result<()> {
+        let hidden = folder.join(format!(".weights.{}.partial", std::process::id()));
+        std::fs::create_dir_all(&hidden)?;
+        let saved = self.model().save(&hidden).map_err(|e| match e {
+            WeightsError::File { source, .. } => source,
+            other => io::Error::other(other.to_string()),
+        });
+        let moved = saved.and_then(|()| {
+            let place =
+                |name: &str| std::fs::read(hidden.join(name)).and_then(|b| atomic::write(&folder.join(name), &b));
+            [TENSORS_FILE, MANIFEST_FILE].into_iter().try_for_each(place)
+        });
+        // Best effort: what is left is hidden and written over by the next call of this process.
+        let _ = std::fs::remove_dir_all(&hidden);
+        moved
+    }
+}
