@@ -3,6 +3,7 @@
 //! stdout carries data (tables, CSV, JSON, ndjson events); progress, remarks and errors go to stderr.
 
 mod args;
+mod check;
 mod compare;
 mod doctor;
 mod events;
@@ -59,6 +60,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Figures(args) => figures::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
         Command::Status => status::run(common).await,
+        Command::Check(args) => check::run(common, &args).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,
         Command::Doctor => doctor::run(common).await,

@@ -151,6 +151,14 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// A bar that counts something else than runs; hidden where bars are not shown.
+pub fn counter(common: &Common, what: &'static str) -> ProgressBar {
+    if common.quiet || common.message_format == MessageFormat::Ndjson || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new(0).with_style(style("{bar:30} {pos}/{len} {msg}  {elapsed}")).with_message(what)
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("templates are constants").progress_chars("━━─")
 }
