@@ -193,6 +193,11 @@ pub enum Command {
     Test(TestArgs),
     /// What is done, failed and missing
     Status,
+    /// Is what is stored right? Verifies the file, every scenario and every run, and can repeat some of them
+    #[command(
+        after_help = "Examples:\n  mixlab --root R check\n  mixlab --root R check --rerun 20 --seed 7\n\nEnds with 0 if nothing is wrong, with 6 if something stored can't be trusted."
+    )]
+    Check(CheckArgs),
     /// Store results of an outside simulator or testbed: folders with config.txt, topology.txt, flows.txt and fct*.txt
     #[command(
         after_help = "Then `mixlab --root R packet` runs the imported scenarios, and `mixlab --root R compare --baseline NAME --flows` says how far it is, flow by flow."
@@ -309,6 +314,14 @@ pub enum TableFormat {
     Json,
     /// One row per scenario, backend and bucket
     Csv,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Also execute N stored runs again, drawn by --seed, and compare every flow
+    #[arg(long, value_name = "N")]
+    pub rerun: Option<usize>,
 }
 
 /// Options of `import`.

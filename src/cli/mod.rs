@@ -3,6 +3,7 @@
 //! stdout carries data (tables, CSV, JSON, ndjson events); progress, remarks and errors go to stderr.
 
 mod args;
+mod check;
 mod compare;
 mod config;
 mod doctor;
@@ -73,6 +74,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Train(args) => train::run(common, &args).await,
         Command::Test(args) => test::run(common, &args).await,
         Command::Status => status::run(common).await,
+        Command::Check(args) => check::run(common, &args).await,
         Command::Import(args) => import::run(common, &args).await,
         Command::Export(args) => export::run(common, &args).await,
         Command::Doctor(args) => match &args.conformance {

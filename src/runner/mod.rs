@@ -10,7 +10,7 @@ mod suspension;
 use crate::plan::{Plan, PlannedRun};
 use crate::store::{Provenance, RunMeta, RunStatus, StoreError, Writer};
 use execute::{Executed, execute};
-use mixlab_contract::Parallelism;
+use mixlab_contract::{Backend, FlowOutcome, Parallelism, Scenario};
 pub use observer::StopFlag;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -145,6 +145,25 @@ pub async fn sweep(
     }
     summary.interrupted = stop.is_set();
     Ok(summary)
+}
+
+/// One run whose outcomes are wanted and not stored, on this thread.
+///
+/// # Errors
+/// Why there are none, as it would have been stored.
+pub fn repeat(
+    scenario: Arc<Scenario>,
+    backend: Arc<dyn Backend>,
+    timeout: Option<Duration>,
+    work_dir: PathBuf,
+) -> Result<Vec<FlowOutcome>, String> {
+    let (progress, stop, sharing) = (Arc::default(), StopFlag::default(), Arc::default());
+    let suspensions = suspension::Suspensions::default();
+    match execute(execute::Task { scenario, backend, progress, stop, timeout, sharing, suspensions, work_dir }) {
+        Executed::Done { meta, outcomes, .. } if meta.status == RunStatus::Ok => Ok(outcomes),
+        Executed::Done { meta, .. } => Err(meta.error.unwrap_or_else(|| meta.status.name().to_owned())),
+        Executed::Cancelled => Err("cancelled".into()),
+    }
 }
 
 /// Ends a task when its sweep ends, in whatever way.

@@ -5,6 +5,7 @@
 //! and may read while it does. Laws: a run's status and all its outcomes appear together or not at all; a finished run
 //! is never replaced; the key of a run is content (scenario digest, backend, fingerprint), never a file name.
 
+mod audit;
 mod columns;
 mod error;
 mod format;
@@ -18,6 +19,7 @@ mod summary;
 mod supervision;
 mod writer;
 
+pub use audit::StoredRun;
 pub use error::StoreError;
 pub use format::sqlite_version;
 pub use ledger::{Ledger, NoStore};

@@ -308,7 +308,12 @@ impl Reader {
     }
 
     /// A column of `count` numbers that are not negative, NULL as `null` where that is allowed.
-    fn whole(&self, column: Vec<Option<i64>>, count: usize, null: Option<u64>) -> Result<Vec<u64>, StoreError> {
+    pub(super) fn whole(
+        &self,
+        column: Vec<Option<i64>>,
+        count: usize,
+        null: Option<u64>,
+    ) -> Result<Vec<u64>, StoreError> {
         let corrupt = |problem| StoreError::Corrupt { path: self.path.clone(), problem };
         if column.len() != count {
             return Err(corrupt(format!("{} rows where there should be {count}", column.len())));

@@ -1,5 +1,6 @@
 //! Integration tests of the whole, one binary, modules by topic.
 
+mod check;
 mod cli;
 mod conformance;
 mod export;
@@ -14,4 +15,5 @@ mod settings;
 mod spec_workload;
 mod store;
 mod supervision;
+mod torture;
 mod twins;
