@@ -1,12 +1,13 @@
 // mixlab's simulator on ns-3's event kernel: the windowed RDMA transport of the HPCC family of ns-3 programs (DCTCP, DCQCN,
 // HPCC, TIMELY; ECN, PFC, shared buffers) with paths given by the scenario.
 //
-//   mixlab-ns3 batch     read a scenario (scenario.h) from standard input, simulate, print results (session.h)
+//   mixlab-ns3 batch [THREADS]   read a scenario (scenario.h) from standard input, simulate, print results (session.h)
 //   mixlab-ns3 online    read a scenario from standard input, then simulate on request, requests there too (session.h)
 //   mixlab-ns3 version   print how it was built
 //   mixlab-ns3 streams FIRST COUNT RUN   compare the marking streams with ns-3's own generator (marking.h)
 //
-// Only ns-3's core module is used: its simulator, schedulers, time and random streams. Standard input is the caller's
+// Only ns-3's core module is used: its simulator, schedulers, time and random streams; with the multithreaded kernel also
+// the modules mtp and network, to tell it the parts of the network (kernel.h). Standard input is the caller's
 // lifeline: when it is a pipe and its other end closes, the program ends at once, so that a killed caller leaves no
 // orphan. (From a file it works too.) Exit status: 0 complete, 1 error (message on standard error), 3 the caller is gone.
 #include "marking.h"
@@ -54,15 +55,15 @@ PrintVersion()
 #else
     const char* asserts = "no-asserts";
 #endif
-    std::cout << "mixlab-ns3 1 " << logs << ' ' << asserts << std::endl;
+    std::cout << "mixlab-ns3 1 " << logs << ' ' << asserts << " kernel=" << mixlab::Kernel::Name() << std::endl;
 }
 
 int
-Simulate(const std::string& mode)
+Simulate(const std::string& mode, uint32_t threads)
 {
     WatchCaller();
     const mixlab::Scenario scenario = mixlab::ReadScenario(std::cin);
-    mixlab::Session session(scenario, std::cout);
+    mixlab::Session session(scenario, threads, std::cout);
     if (mode == "batch")
     {
         session.Batch();
@@ -88,16 +89,16 @@ main(int argc, char** argv)
             PrintVersion();
             return 0;
         }
-        if ((mode == "batch" || mode == "online") && argc == 2)
+        if ((mode == "batch" && (argc == 2 || argc == 3)) || (mode == "online" && argc == 2))
         {
-            return Simulate(mode);
+            return Simulate(mode, argc == 3 ? std::stoul(argv[2]) : 1);
         }
         if (mode == "streams" && argc == 5)
         {
             mixlab::PrintStreams(std::stoull(argv[2]), std::stoull(argv[3]), std::stoull(argv[4]), std::cout);
             return 0;
         }
-        std::cerr << "usage: mixlab-ns3 batch|online|version|streams FIRST COUNT RUN" << std::endl;
+        std::cerr << "usage: mixlab-ns3 batch [THREADS]|online|version|streams FIRST COUNT RUN" << std::endl;
     }
     catch (const std::exception& error)
     {
