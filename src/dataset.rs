@@ -32,7 +32,7 @@ pub struct ScenarioResults {
 /// The knobs of a mix that errors are grouped by.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attributes {
-    /// Congestion control: `dctcp`, `dcqcn`, `hp`, `timely`.
+    /// Congestion control: `dctcp`, `dcqcn`, `hp`, `timely`, `tcp-…`.
     pub cc: String,
     /// Rack-to-rack matrix: its file name without extension.
     pub spatial: String,
@@ -46,9 +46,9 @@ pub struct Attributes {
     pub max_load: f64,
     /// Load the busiest channel really gets.
     pub delivered_load: f64,
-    /// Switch buffer in bytes.
+    /// Switch buffer in bytes, or that of a port under TCP.
     pub buffer_bytes: u64,
-    /// Sender window in bytes (0 = none).
+    /// Sender window in bytes (0 = none, or TCP's own).
     pub window_bytes: u64,
     /// Hosts of the cluster.
     pub hosts: u64,

@@ -5,6 +5,8 @@
 
 use super::error::{SpecError, suggestion};
 use super::json::{Fields, Node};
+use super::tcp::Queue;
+use mixlab_contract::TcpVariant;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -24,12 +26,12 @@ pub const MIX_FIELDS: &[&str] = &[
     "cc",
     "param_1",
     "param_2",
+    "queue",
     "max_inflight_flows",
 ];
 
 /// Congestion control, by the names mixes use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cc {
     /// DCTCP.
     #[default]
@@ -40,6 +42,8 @@ pub enum Cc {
     Hp,
     /// TIMELY.
     Timely,
+    /// ns-3's own TCP.
+    Tcp(TcpVariant),
 }
 
 /// One experiment as written. Serialises to the JSON it was read from (defaults filled in).
@@ -62,19 +66,24 @@ pub struct Mix {
     pub duration_s: Option<u64>,
     /// Label of the parameter sample it was drawn with.
     pub param_id: u64,
-    /// Switch buffer in units of 10 KiB (the tenth's fraction of a KiB is dropped). Default 40, or 50 with a `duration`.
+    /// Switch buffer in units of 10 KiB (the tenth's fraction of a KiB is dropped). Default 40, or 50 with a `duration`. Under
+    /// TCP the limit of each port.
     pub bfsz: f64,
-    /// Sender window in bytes, 0 = none. Default 18,000.
+    /// Sender window in bytes, 0 = none. Default 18,000. TCP ignores it.
     pub window: u64,
-    /// Whether PFC is on (DCQCN always has it). Default on.
+    /// Whether PFC is on (DCQCN always has it). Default on. TCP ignores it.
     #[serde(serialize_with = "one_or_zero")]
     pub enable_pfc: bool,
     /// Congestion control. Default DCTCP.
     pub cc: Cc,
     /// First parameter: K (KB) of DCTCP, K_min (KB at 25 Gb/s) of DCQCN, η (%) of HPCC, T_low (µs) of TIMELY. Default 30.
+    /// Under TCP it belongs to the queue ([`Queue::default_parameters`]).
     pub param_1: f64,
     /// Second parameter: K_max (KB at 25 Gb/s) of DCQCN, additive increase (10 Mb/s) of HPCC, T_high (µs) of TIMELY. Default 30.
     pub param_2: f64,
+    /// Queue discipline of all ports, under TCP only. Default [`Queue::default_for`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
     /// Flows a rack of 16 senders may have in flight, 0 = no limit.
     #[serde(skip_serializing_if = "is_zero")]
     pub max_inflight_flows: u32,
@@ -93,7 +102,16 @@ fn is_zero(v: &u32) -> bool {
 
 impl Cc {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Dctcp, Self::Dcqcn, Self::Hp, Self::Timely];
+    pub const ALL: [Self; 8] = [
+        Self::Dctcp,
+        Self::Dcqcn,
+        Self::Hp,
+        Self::Timely,
+        Self::Tcp(TcpVariant::Dctcp),
+        Self::Tcp(TcpVariant::Cubic),
+        Self::Tcp(TcpVariant::Bbr),
+        Self::Tcp(TcpVariant::NewReno),
+    ];
 
     /// The name in mixes.
     pub const fn name(self) -> &'static str {
@@ -102,6 +120,7 @@ impl Cc {
             Self::Dcqcn => "dcqcn",
             Self::Hp => "hp",
             Self::Timely => "timely",
+            Self::Tcp(variant) => variant.name(),
         }
     }
 
@@ -115,7 +134,13 @@ impl Cc {
         let hint =
             if name.eq_ignore_ascii_case("hpcc") { "HPCC is called `hp`".into() } else { suggestion(&name, &names) };
         let found = Self::ALL.into_iter().find(|cc| cc.name() == name);
-        found.ok_or_else(|| node.fault("one of dctcp, dcqcn, hp, timely", &hint))
+        found.ok_or_else(|| node.fault(&format!("one of {}", names.join(", ")), &hint))
+    }
+}
+
+impl Serialize for Cc {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -130,6 +155,12 @@ impl Mix {
             Some(node) => Some(node.whole("whole seconds", u64::from(u32::MAX))?),
             None => None,
         };
+        let cc = or(fields.optional("cc"), Cc::Dctcp, Cc::parse)?;
+        let queue = fields.optional("queue").map(|node| queue(node, cc)).transpose()?;
+        let (param_1, param_2) = match cc {
+            Cc::Tcp(variant) => queue.unwrap_or(Queue::default_for(variant)).default_parameters(),
+            _ => (30.0, 30.0),
+        };
         let mix = Self {
             id: fields.required("id")?.whole("a whole number of at most 2^53", 1 << 53)?,
             spatial: path("spatial")?,
@@ -142,9 +173,10 @@ impl Mix {
             bfsz: or(fields.optional("bfsz"), if duration_s.is_some() { 50.0 } else { 40.0 }, bfsz)?,
             window: or(fields.optional("window"), 18_000, |n| n.whole("whole bytes (0 = no window)", 1 << 40))?,
             enable_pfc: or(fields.optional("enable_pfc"), true, pfc)?,
-            cc: or(fields.optional("cc"), Cc::Dctcp, Cc::parse)?,
-            param_1: or(fields.optional("param_1"), 30.0, parameter)?,
-            param_2: or(fields.optional("param_2"), 30.0, parameter)?,
+            cc,
+            param_1: or(fields.optional("param_1"), param_1, parameter)?,
+            param_2: or(fields.optional("param_2"), param_2, parameter)?,
+            queue,
             max_inflight_flows: or(fields.optional("max_inflight_flows"), 0, |n| {
                 n.whole("a whole number below 2^32 (0 = no limit)", u64::from(u32::MAX))
             })? as u32,
@@ -177,7 +209,28 @@ impl Mix {
             Cc::Hp if p2 < 0.0 => fault("param_2", p2, "the additive increase in units of 10 Mb/s, at least 0"),
             Cc::Timely if p1 < 0.0 => fault("param_1", p1, "T_low in µs, at least 0"),
             Cc::Timely if p2 < p1 => fault("param_2", p2, "T_high in µs, at least T_low (param_1)"),
+            Cc::Tcp(variant) => match self.queue.unwrap_or(Queue::default_for(variant)).parameter_fault(p1, p2) {
+                Some((name, value, expected)) => fault(name, value, expected),
+                None => Ok(()),
+            },
             _ => Ok(()),
+        }
+    }
+
+    /// Fields of `fields` that are known but mean nothing under this mix's congestion control.
+    pub fn meaningless<'f>(&self, fields: &'f Fields<'_>) -> impl Iterator<Item = &'static str> + use<'f> {
+        let tcp = matches!(self.cc, Cc::Tcp(_));
+        ["window", "enable_pfc"].into_iter().filter(move |name| tcp && fields.optional(name).is_some())
+    }
+}
+
+/// The queue discipline, which only TCP has.
+fn queue(node: &Node<'_>, cc: Cc) -> Result<Queue, SpecError> {
+    match cc {
+        Cc::Tcp(_) => Queue::parse(node),
+        _ => {
+            let hint = "switches of the RDMA transport always mark a FIFO; queue disciplines belong to tcp-* congestion controls";
+            Err(node.fault(&format!("no `queue` with the cc {}", cc.name()), hint))
         }
     }
 }

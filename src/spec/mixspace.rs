@@ -129,6 +129,7 @@ impl MixSpace {
             cc: Cc::Dctcp,
             param_1: 30.0,
             param_2: 30.0,
+            queue: None,
             max_inflight_flows: 0,
         };
         if let Some(space) = &self.transports {

@@ -15,6 +15,7 @@ pub mod mix;
 pub mod mixspace;
 pub mod sizes;
 pub mod spatial;
+pub mod tcp;
 pub mod transport;
 pub mod units;
 
@@ -24,6 +25,7 @@ pub use mix::{Cc, Mix};
 pub use mixspace::{MixSpace, load_mix_space};
 pub use sizes::SizeDistribution;
 pub use spatial::SpatialMatrix;
+pub use tcp::Queue;
 
 use crate::spec::json::{Document, Node};
 use mixlab_contract::Topology;
@@ -75,6 +77,7 @@ pub fn load_mixes(file: &Path) -> Result<LoadedSpec, SpecError> {
     let mut library = Library::new(file);
     let mut ids: BTreeMap<u64, Node<'_>> = BTreeMap::new();
     let mut unknown: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    let mut meaningless: BTreeMap<&str, usize> = BTreeMap::new();
     let mut mixes = Vec::with_capacity(nodes.len());
     for node in &nodes {
         let fields = node.fields("a mix: an object", mix::MIX_FIELDS)?;
@@ -82,6 +85,7 @@ pub fn load_mixes(file: &Path) -> Result<LoadedSpec, SpecError> {
             unknown.entry(name.into()).or_insert((0, hint)).0 += 1;
         }
         let mix = Mix::parse(&fields)?;
+        mix.meaningless(&fields).for_each(|name| *meaningless.entry(name).or_default() += 1);
         let id = fields.required("id")?;
         if let Some(first) = ids.insert(mix.id, id.clone()) {
             let hint = format!("line {} has the same id; ids name the results", first.line());
@@ -104,6 +108,11 @@ pub fn load_mixes(file: &Path) -> Result<LoadedSpec, SpecError> {
             .map(|(name, (count, hint))| format!("`{name}` in {count} of {} ({hint})", nodes.len()))
             .collect();
         warnings.push(format!("{}: unknown fields of mixes are ignored: {}", file.display(), each.join("; ")));
+    }
+    if !meaningless.is_empty() {
+        let each: Vec<String> =
+            meaningless.iter().map(|(name, count)| format!("`{name}` in {count} of {}", nodes.len())).collect();
+        warnings.push(format!("{}: TCP has none of these and ignores them: {}", file.display(), each.join("; ")));
     }
     Ok(LoadedSpec { mixes, warnings })
 }

@@ -13,8 +13,10 @@
 //! paper's data. Its integer keys drop fractions, its data rates are `⌊x·10⁶⌋` bit/s. HPCC and TIMELY ignore marks, but the
 //! thresholds there (10 and 40 KB at 25 Gb/s) are kept, since marks are counted. DCTCP's additive increase is one packet per
 //! 13 µs whatever the NIC, so it does not scale with B; minimum and maximum rates do, which the scripts leave at 1 and 10 Gb/s.
+//! TCP is another transport: see [`super::tcp`].
 
 use super::mix::{Cc, Mix};
+use super::tcp;
 use crate::dataset::Attributes;
 use mixlab_contract::{BitsPerSec, Bytes, CongestionControl, Marking, SimDuration, Topology, Transport};
 use std::path::Path;
@@ -25,6 +27,9 @@ const PAYLOAD: Bytes = Bytes(1000);
 impl Mix {
     /// The transport of a scenario on `topology`.
     pub fn transport(&self, topology: &Topology) -> Transport {
+        if let Cc::Tcp(variant) = self.cc {
+            return tcp::transport(self, variant, topology);
+        }
         let nic = nic_rate(topology);
         let dctcp_or_timely = matches!(self.cc, Cc::Dctcp | Cc::Timely);
         Transport {
@@ -44,7 +49,7 @@ impl Mix {
         }
     }
 
-    /// Packet buffer of each switch.
+    /// Packet buffer of each switch, or of each port under TCP.
     pub fn buffer(&self) -> Bytes {
         Bytes((self.bfsz * 10.0) as u64 * 1024)
     }
@@ -61,7 +66,7 @@ impl Mix {
             max_load: self.max_load,
             delivered_load: 0.0,
             buffer_bytes: self.buffer().0,
-            window_bytes: self.window,
+            window_bytes: if matches!(self.cc, Cc::Tcp(_)) { 0 } else { self.window },
             hosts: topology.host_count() as u64,
             max_inflight_flows: self.max_inflight_flows.into(),
         }
@@ -74,6 +79,7 @@ impl Mix {
             Cc::Dctcp => (kb(self.param_1, 10.0), kb(self.param_1, 10.0), 1.0),
             Cc::Dcqcn => (kb(self.param_1, 25.0), kb(self.param_2, 25.0), 0.2),
             Cc::Hp | Cc::Timely => (kb(10.0, 25.0), kb(40.0, 25.0), 0.2),
+            Cc::Tcp(_) => unreachable!("TCP has a transport of its own"),
         };
         Marking { k_min, k_max, p_max }
     }
@@ -107,25 +113,26 @@ impl Mix {
                 additive: mbps(10.0 * nic_gbps / 10.0),
                 hyper: mbps(50.0 * nic_gbps / 10.0),
             },
+            Cc::Tcp(_) => unreachable!("TCP has a transport of its own"),
         }
     }
 }
 
 /// The fastest host link.
-fn nic_rate(topology: &Topology) -> BitsPerSec {
+pub(super) fn nic_rate(topology: &Topology) -> BitsPerSec {
     let rates = topology.hosts().map(|h| topology.link(topology.outgoing(h)[0]).rate);
     rates.max().unwrap_or(BitsPerSec::from_gbps(10))
 }
 
 /// Every rate a link has, ascending.
-fn link_rates(topology: &Topology) -> Vec<BitsPerSec> {
+pub(super) fn link_rates(topology: &Topology) -> Vec<BitsPerSec> {
     let mut rates: Vec<BitsPerSec> = topology.links().iter().map(|l| l.rate).collect();
     rates.sort_unstable();
     rates.dedup();
     rates
 }
 
-fn gbps(rate: BitsPerSec) -> f64 {
+pub(super) fn gbps(rate: BitsPerSec) -> f64 {
     rate.0 as f64 / 1e9
 }
 

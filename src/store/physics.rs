@@ -5,7 +5,7 @@
 
 use mixlab_contract::{
     Application, BitsPerSec, Bytes, ChannelId, CongestionControl, Flow, Link, Marking, NodeId, NodeKind, Paths,
-    Scenario, SimDuration, Topology, Transport, routing,
+    QueueDiscipline, Scenario, SimDuration, TcpVariant, Topology, Transport, routing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +182,52 @@ enum CongestionControlJson {
         additive: BitsPerSec,
         #[serde(rename = "hyper_bps", with = "RateJson")]
         hyper: BitsPerSec,
+    },
+    Tcp {
+        #[serde(with = "TcpVariantJson")]
+        variant: TcpVariant,
+        #[serde(with = "QueueDisciplineJson")]
+        queue: QueueDiscipline,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "TcpVariant", rename_all = "kebab-case")]
+enum TcpVariantJson {
+    Dctcp,
+    Cubic,
+    Bbr,
+    #[serde(rename = "newreno")]
+    NewReno,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "QueueDiscipline", tag = "name")]
+enum QueueDisciplineJson {
+    #[serde(rename = "fifo")]
+    Fifo,
+    #[serde(rename = "red")]
+    Red,
+    #[serde(rename = "codel")]
+    CoDel {
+        #[serde(rename = "target_ps", with = "DurationJson")]
+        target: SimDuration,
+        #[serde(rename = "interval_ps", with = "DurationJson")]
+        interval: SimDuration,
+    },
+    #[serde(rename = "fq-codel")]
+    FqCoDel {
+        #[serde(rename = "target_ps", with = "DurationJson")]
+        target: SimDuration,
+        #[serde(rename = "interval_ps", with = "DurationJson")]
+        interval: SimDuration,
+    },
+    #[serde(rename = "pie")]
+    Pie {
+        #[serde(rename = "target_ps", with = "DurationJson")]
+        target: SimDuration,
+        #[serde(rename = "update_interval_ps", with = "DurationJson")]
+        update_interval: SimDuration,
     },
 }
 

@@ -64,17 +64,11 @@ pub fn draw(id: u64, seed: u64) -> Result<Draw, SpecError> {
 }
 
 fn mix(id: u64, rng: &mut StdRng) -> Mix {
-    let cc = match rng.gen_range(0..20) {
-        0..6 => Cc::Dctcp,
-        6..12 => Cc::Dcqcn,
-        12..18 => Cc::Timely,
-        _ => Cc::Hp,
-    };
-    let (param_1, param_2) = match cc {
-        Cc::Dctcp => (rng.gen_range(10.0..=30.0), 30.0),
-        Cc::Dcqcn => (rng.gen_range(10.0..=30.0), rng.gen_range(30.0..=50.0)),
-        Cc::Hp => (rng.gen_range(70.0..=95.0), rng.gen_range(50.0..=100.0)),
-        Cc::Timely => (rng.gen_range(40.0..=60.0), rng.gen_range(100.0..=150.0)),
+    let (cc, param_1, param_2) = match rng.gen_range(0..20) {
+        0..6 => (Cc::Dctcp, rng.gen_range(10.0..=30.0), 30.0),
+        6..12 => (Cc::Dcqcn, rng.gen_range(10.0..=30.0), rng.gen_range(30.0..=50.0)),
+        12..18 => (Cc::Timely, rng.gen_range(40.0..=60.0), rng.gen_range(100.0..=150.0)),
+        _ => (Cc::Hp, rng.gen_range(70.0..=95.0), rng.gen_range(50.0..=100.0)),
     };
     Mix {
         id,
@@ -91,6 +85,7 @@ fn mix(id: u64, rng: &mut StdRng) -> Mix {
         cc,
         param_1,
         param_2,
+        queue: None,
         max_inflight_flows: 0,
     }
 }

@@ -7,6 +7,7 @@ use crate::backend::{Backend, FlowOutcome, RunOutput, Silent};
 use crate::ideal::ideal_fct;
 use crate::network::{Event, EventKind, FlowStart, Network};
 use crate::scenario::{Application, Flow, Scenario, ScenarioParts};
+use crate::tcp::{QueueDiscipline, TcpVariant};
 use crate::topology::{Link, NodeId, NodeKind, Topology};
 use crate::transport::{CongestionControl, Marking, Transport};
 use crate::units::{BitsPerSec, Bytes, SimDuration, SimTime};
@@ -321,6 +322,50 @@ fn random_transport(r: &mut SplitMix) -> Transport {
         congestion_control,
         rng_run: 1,
     }
+}
+
+/// The same network, flows and application under TCP: segments of 1,460 bytes, 400 KiB for each port, RED marking from 30 KB at
+/// 10 Gb/s (in proportion at other rates).
+pub fn under_tcp(scenario: &Scenario, variant: TcpVariant, queue: QueueDiscipline) -> Scenario {
+    let mut parts = scenario.clone().into_parts();
+    let topology = &parts.topology;
+    let nics = topology.hosts().map(|h| topology.link(topology.outgoing(h)[0]).rate);
+    let mut rates: Vec<BitsPerSec> = topology.links().iter().map(|l| l.rate).collect();
+    rates.sort_unstable();
+    rates.dedup();
+    rates.retain(|_| queue == QueueDiscipline::Red);
+    let mark = |rate: BitsPerSec| {
+        let k = Bytes(rate.0 / 1_000_000_000 * 3_000);
+        (rate, Marking { k_min: k, k_max: k, p_max: 1.0 })
+    };
+    parts.transport = Transport {
+        payload: Bytes(1_460),
+        window: None,
+        variable_window: false,
+        min_rate: BitsPerSec(0),
+        max_rate: nics.max().expect("a scenario with flows has hosts"),
+        rate_bound: false,
+        ack_high_priority: false,
+        pfc: false,
+        ecn: queue != QueueDiscipline::Fifo,
+        buffer: Bytes(400 << 10),
+        marking: rates.into_iter().map(mark).collect(),
+        congestion_control: CongestionControl::Tcp { variant, queue },
+        rng_run: 1,
+    };
+    Scenario::new(parts).expect("the network and the flows were valid before")
+}
+
+/// Every queue discipline, with times for round trips of some tens of microseconds.
+pub fn queue_disciplines() -> [QueueDiscipline; 5] {
+    let us = |u: u64| SimDuration::from_ns(u * 1_000);
+    [
+        QueueDiscipline::Fifo,
+        QueueDiscipline::Red,
+        QueueDiscipline::CoDel { target: us(30), interval: us(600) },
+        QueueDiscipline::FqCoDel { target: us(30), interval: us(600) },
+        QueueDiscipline::Pie { target: us(30), update_interval: us(30) },
+    ]
 }
 
 #[cfg(test)]

@@ -12,24 +12,55 @@
 //!
 //! Source: the `standalone` column of the RDMA ns-3 programs, except that there the NIC is always taken as 10 Gb/s.
 //! In-band telemetry is not counted, so a lone TIMELY or HPCC flow is a little slower than ideal.
+//!
+//! TCP: a flow opens its connection, so the way of a bare SYN there and of its answer back comes first; then all segments, sent
+//! back to back, take max over m … as above, with each transmission rounded down to whole nanoseconds:
+//!
+//! ```text
+//! ideal = Σ_there (delay + tx(42))  +  Σ_back (delay + tx(42))  +  store-and-forward of segments of payload + 42
+//! ```
+//!
+//! Not counted: options of the SYN, the ACK that ends the handshake, and slow start; so no real connection is faster.
 
 use crate::backend::{Backend, Counters, FlowOutcome, Observer, RunError, RunOutput, Unsupported};
 use crate::drive::drive;
 use crate::network::{Event, EventKind, FlowStart, Network};
 use crate::scenario::{FlowIndex, Scenario};
+use crate::tcp::TCP_HEADER_BYTES;
 use crate::topology::{ChannelId, Topology};
-use crate::transport::{HEADER_BYTES, Transport};
-use crate::units::{BitsPerSec, Bytes, SimDuration, SimTime};
+use crate::transport::{CongestionControl, HEADER_BYTES, Transport};
+use crate::units::{BitsPerSec, Bytes, PS_PER_NS, SimDuration, SimTime};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// FCT of flow `flow` alone on its path.
 pub fn ideal_fct(scenario: &Scenario, flow: FlowIndex) -> SimDuration {
-    ideal_fct_on(scenario.topology(), scenario.transport(), scenario.path(flow), scenario.flow(flow).size)
+    let (topology, transport) = (scenario.topology(), scenario.transport());
+    handshake(topology, transport, scenario.path(flow), scenario.ack_path(flow))
+        + ideal_fct_on(topology, transport, scenario.path(flow), scenario.flow(flow).size)
 }
 
-/// FCT of `size` bytes alone on `path`.
+/// Time before the first data packet may leave: the SYN's way there and its answer's way back under TCP, else nothing.
+pub fn handshake(
+    topology: &Topology,
+    transport: &Transport,
+    path: &[ChannelId],
+    ack_path: &[ChannelId],
+) -> SimDuration {
+    match transport.congestion_control {
+        CongestionControl::Tcp { .. } => {
+            let both = path.iter().chain(ack_path);
+            both.map(|c| hop_time(topology, *c, Bytes(TCP_HEADER_BYTES))).sum()
+        }
+        _ => SimDuration::ZERO,
+    }
+}
+
+/// Time of `size` bytes alone on `path`, once the sender may send.
 pub fn ideal_fct_on(topology: &Topology, transport: &Transport, path: &[ChannelId], size: Bytes) -> SimDuration {
+    if let CongestionControl::Tcp { .. } = transport.congestion_control {
+        return tcp_transfer(topology, transport, path, size);
+    }
     let b = bottleneck(topology, transport, path);
     let head = size.0.min(transport.payload.0);
     let full = (size.0 - 1) / transport.payload.0;
@@ -39,15 +70,35 @@ pub fn ideal_fct_on(topology: &Topology, transport: &Transport, path: &[ChannelI
     let ideal = first_packet(topology, path, head) + SimDuration::from_ns(rest);
     // With the slowest link last, the formula is one of the terms of the maximum.
     let slowest_last = path.last().is_some_and(|c| topology.link(*c).rate == b);
-    if full == 0 || slowest_last { ideal } else { ideal.min(store_and_forward(topology, transport, path, size)) }
+    if full == 0 || slowest_last {
+        return ideal;
+    }
+    let ps = |rate: BitsPerSec, bytes: Bytes| rate.transmission_floor(bytes).ps();
+    ideal.min(store_and_forward(topology, transport, path, size, HEADER_BYTES, ps))
 }
 
-/// Exact FCT of a lone flow of several packets, whole nanoseconds, rounded down. Cost: O(links).
-fn store_and_forward(topology: &Topology, transport: &Transport, path: &[ChannelId], size: Bytes) -> SimDuration {
+/// A TCP flow's segments, each transmission rounded down to whole nanoseconds.
+fn tcp_transfer(topology: &Topology, transport: &Transport, path: &[ChannelId], size: Bytes) -> SimDuration {
+    if size <= transport.payload {
+        return path.iter().map(|c| hop_time(topology, *c, Bytes(size.0 + TCP_HEADER_BYTES))).sum();
+    }
+    let ps = |rate: BitsPerSec, bytes: Bytes| rate.transmission_ns_floor(bytes).saturating_mul(PS_PER_NS);
+    store_and_forward(topology, transport, path, size, TCP_HEADER_BYTES, ps)
+}
+
+/// Exact FCT of a lone flow of several packets, whole nanoseconds, rounded down. `ps` is the time of a packet on a link.
+/// Cost: O(links).
+fn store_and_forward(
+    topology: &Topology,
+    transport: &Transport,
+    path: &[ChannelId],
+    size: Bytes,
+    header: u64,
+    ps: impl Fn(BitsPerSec, Bytes) -> u64,
+) -> SimDuration {
     let full = (size.0 - 1) / transport.payload.0;
-    let wire = |payload: u64| Bytes(payload + HEADER_BYTES);
+    let wire = |payload: u64| Bytes(payload + header);
     let (whole, last) = (wire(transport.payload.0), wire(size.0 - full * transport.payload.0));
-    let ps = |rate: BitsPerSec, bytes: Bytes| rate.transmission_floor(bytes).ps();
     let rates = || path.iter().map(|c| topology.link(*c).rate);
     let mut pace = transport.max_rate;
     let mut before = 0;
@@ -140,7 +191,8 @@ impl Network for IdealNetwork<'_> {
 
     fn start_flow(&mut self, f: FlowStart<'_>) {
         assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
-        let delivered = f.start + ideal_fct_on(self.topology, self.transport, f.path, f.size);
+        let connected = f.start + handshake(self.topology, self.transport, f.path, f.ack_path);
+        let delivered = connected + ideal_fct_on(self.topology, self.transport, f.path, f.size);
         self.pending.push(Reverse((delivered, EventKind::Delivered, f.flow)));
         if f.acknowledge {
             let acked = delivered + ack_latency(self.topology, self.transport, f.ack_path);

@@ -2,6 +2,7 @@
 //! same experiment, whatever files they came from.
 
 use crate::routing::{self, NoPath, Paths};
+use crate::tcp::QueueDiscipline;
 use crate::topology::{ChannelId, NodeId, NodeKind, Topology};
 use crate::transport::{CongestionControl, Transport};
 use crate::units::{Bytes, SimDuration, SimTime};
@@ -119,6 +120,7 @@ impl Scenario {
         }
         check_flows(&topology, &flows)?;
         check_parameters(&transport, application)?;
+        check_tcp(&topology, &transport)?;
         let (paths, ack_paths) = match paths {
             Some(given) => {
                 check_paths(&topology, &flows, &given.0, false)?;
@@ -304,6 +306,10 @@ impl Canonical {
                 self.real(beta);
                 [t_low.ps(), t_high.ps(), additive.0, hyper.0].into_iter().for_each(|v| self.number(v));
             }
+            CongestionControl::Tcp { queue, .. } => {
+                self.text(queue.name());
+                queue.times().iter().flatten().for_each(|time| self.number(time.ps()));
+            }
         }
     }
 }
@@ -377,4 +383,34 @@ fn check_parameters(t: &Transport, application: Application) -> Result<(), Scena
         }
     }
     Ok(())
+}
+
+/// TCP must leave alone what only the RDMA transport has, and be consistent in what it has itself.
+fn check_tcp(topology: &Topology, t: &Transport) -> Result<(), ScenarioError> {
+    let CongestionControl::Tcp { queue, .. } = t.congestion_control else { return Ok(()) };
+    let marks = queue != QueueDiscipline::Fifo;
+    let red = queue == QueueDiscipline::Red;
+    let nics = topology.hosts().map(|h| topology.link(topology.outgoing(h)[0]).rate);
+    let fastest = nics.max().unwrap_or(t.max_rate);
+    let rules = [
+        ("window", t.window.is_none(), t.window.map_or(String::new(), |w| w.to_string()), "none under TCP"),
+        ("variable_window", !t.variable_window, "on".into(), "off under TCP"),
+        ("rate_bound", !t.rate_bound, "on".into(), "off under TCP"),
+        ("ack_high_priority", !t.ack_high_priority, "on".into(), "off under TCP"),
+        ("pfc", !t.pfc, "on".into(), "off under TCP"),
+        ("min_rate", t.min_rate.0 == 0, t.min_rate.to_string(), "0 b/s under TCP"),
+        ("max_rate", t.max_rate == fastest, t.max_rate.to_string(), "the rate of the fastest NIC under TCP"),
+        ("ecn", t.ecn == marks, t.ecn.to_string(), "on under TCP, except with a FIFO, which does not mark"),
+        (
+            "marking",
+            red != t.marking.is_empty(),
+            format!("{} rates", t.marking.len()),
+            "thresholds for RED, and only then",
+        ),
+        ("buffer", t.buffer.0 > 0, t.buffer.to_string(), "at least 1 byte"),
+    ];
+    match rules.into_iter().find(|(_, kept, _, _)| !kept) {
+        Some((field, _, found, expected)) => Err(ScenarioError::Parameter { field, found, expected }),
+        None => Ok(()),
+    }
 }

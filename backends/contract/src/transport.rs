@@ -1,8 +1,10 @@
 //! The transport every flow uses: windowed RDMA-like senders, congestion control, ECN marking, PFC, shared buffers.
 //!
 //! Parameters as the RDMA stack of the HPCC family of ns-3 programs has them (the ground truth of the m3 and m4 papers);
-//! the comment of each names its key in that program's `config.txt`.
+//! the comment of each names its key in that program's `config.txt`. TCP, the other transport, uses a few of them: see
+//! [`crate::tcp`].
 
+use crate::tcp::{QueueDiscipline, TCP_HEADER_BYTES, TcpVariant};
 use crate::units::{BitsPerSec, Bytes, SimDuration};
 
 /// Bytes of headers on a data packet before in-band telemetry: 14 PPP + 20 IP + 8 UDP + 6 sequence.
@@ -107,23 +109,31 @@ pub enum CongestionControl {
         /// Hyper increase after five increases in a row (`RATE_HAI`).
         hyper: BitsPerSec,
     },
+    /// TCP, a transport of its own ([`crate::tcp`]).
+    Tcp {
+        /// How its senders react.
+        variant: TcpVariant,
+        /// What ports do with packets that wait.
+        queue: QueueDiscipline,
+    },
 }
 
 impl CongestionControl {
-    /// The name used in mixes: `dctcp`, `dcqcn`, `hp` or `timely`.
+    /// The name used in mixes: `dctcp`, `dcqcn`, `hp`, `timely`, or that of a [`TcpVariant`].
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Dctcp { .. } => "dctcp",
             Self::Dcqcn { .. } => "dcqcn",
             Self::Hpcc { .. } => "hp",
             Self::Timely { .. } => "timely",
+            Self::Tcp { variant, .. } => variant.name(),
         }
     }
 
     /// Bytes of in-band telemetry on a data packet and its ACK: a timestamp for TIMELY, five hop records for HPCC.
     pub const fn telemetry_bytes(&self) -> u64 {
         match self {
-            Self::Dctcp { .. } | Self::Dcqcn { .. } => 0,
+            Self::Dctcp { .. } | Self::Dcqcn { .. } | Self::Tcp { .. } => 0,
             Self::Timely { .. } => 8,
             Self::Hpcc { .. } => 42,
         }
@@ -131,13 +141,19 @@ impl CongestionControl {
 }
 
 impl Transport {
-    /// Header bytes of a data packet on the wire (48, or 56 for TIMELY, 90 for HPCC).
+    /// Header bytes of a data packet on the wire (48, or 56 for TIMELY, 90 for HPCC, 42 for TCP).
     pub const fn data_header(&self) -> Bytes {
-        Bytes(HEADER_BYTES + self.congestion_control.telemetry_bytes())
+        match self.congestion_control {
+            CongestionControl::Tcp { .. } => Bytes(TCP_HEADER_BYTES),
+            _ => Bytes(HEADER_BYTES + self.congestion_control.telemetry_bytes()),
+        }
     }
 
-    /// Bytes of an ACK or NACK on the wire (60, or 88 for HPCC).
+    /// Bytes of an ACK or NACK on the wire (60, or 88 for HPCC, 42 for TCP).
     pub const fn ack_size(&self) -> Bytes {
+        if let CongestionControl::Tcp { .. } = self.congestion_control {
+            return Bytes(TCP_HEADER_BYTES);
+        }
         let bytes = 46 + self.congestion_control.telemetry_bytes();
         Bytes(if bytes < 60 { 60 } else { bytes })
     }

@@ -2,6 +2,7 @@
 
 use crate::network::FluidNetwork;
 use crate::terms::Rules;
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::{Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 
 /// Exact max-min fluid simulation as an offline backend.
@@ -42,9 +43,9 @@ impl Backend for FlowsimBackend {
         }
     }
 
-    /// Every scenario: the model leaves out transport detail on purpose (the README lists it).
-    fn check(&self, _: &Scenario) -> Result<(), Unsupported> {
-        Ok(())
+    /// Every RDMA scenario: the model leaves out transport detail on purpose (the README lists it). TCP has too much of it.
+    fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        rdma_only(scenario)
     }
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {

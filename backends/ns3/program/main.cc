@@ -7,62 +7,31 @@
 //   mixlab-ns3 streams FIRST COUNT RUN   compare the marking streams with ns-3's own generator (marking.h)
 //
 // Only ns-3's core module is used: its simulator, schedulers, time and random streams; with the multithreaded kernel also
-// the modules mtp and network, to tell it the parts of the network (kernel.h). Standard input is the caller's
-// lifeline: when it is a pipe and its other end closes, the program ends at once, so that a killed caller leaves no
-// orphan. (From a file it works too.) Exit status: 0 complete, 1 error (message on standard error), 3 the caller is gone.
+// the modules mtp and network, to tell it the parts of the network (kernel.h). Standard input is the caller's lifeline
+// (lifeline.h; from a file it works too). Exit status: 0 complete, 1 error (message on standard error), 3 the caller is
+// gone.
+#include "lifeline.h"
 #include "marking.h"
 #include "scenario.h"
 #include "session.h"
 
-#include "ns3/log.h"
-
 #include <exception>
 #include <iostream>
+#include <stdexcept>
 #include <string>
-#include <thread>
-
-#include <poll.h>
-#include <unistd.h>
 
 namespace
 {
 
-constexpr int CALLER_GONE = 3;
-
-/// Ends the process when the other end of standard input closes.
-void
-WatchCaller()
-{
-    std::thread([] {
-        pollfd input{STDIN_FILENO, 0, 0};
-        while (poll(&input, 1, -1) < 0 || (input.revents & (POLLHUP | POLLERR)) == 0)
-        {
-        }
-        _exit(CALLER_GONE);
-    }).detach();
-}
-
-void
-PrintVersion()
-{
-#ifdef NS3_LOG_ENABLE
-    const char* logs = "logs";
-#else
-    const char* logs = "no-logs";
-#endif
-#ifdef NS3_ASSERT_ENABLE
-    const char* asserts = "asserts";
-#else
-    const char* asserts = "no-asserts";
-#endif
-    std::cout << "mixlab-ns3 1 " << logs << ' ' << asserts << " kernel=" << mixlab::Kernel::Name() << std::endl;
-}
-
 int
 Simulate(const std::string& mode, uint32_t threads)
 {
-    WatchCaller();
+    mixlab::WatchCaller();
     const mixlab::Scenario scenario = mixlab::ReadScenario(std::cin);
+    if (scenario.transport.IsTcp())
+    {
+        throw std::runtime_error("scenario: expected dctcp, dcqcn, hp or timely, found TCP");
+    }
     mixlab::Session session(scenario, threads, std::cout);
     if (mode == "batch")
     {
@@ -86,7 +55,7 @@ main(int argc, char** argv)
     {
         if (mode == "version" && argc == 2)
         {
-            PrintVersion();
+            std::cout << "mixlab-ns3 1 " << mixlab::BuildKind() << " kernel=" << mixlab::Kernel::Name() << std::endl;
             return 0;
         }
         if ((mode == "batch" && (argc == 2 || argc == 3)) || (mode == "online" && argc == 2))

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <istream>
+#include <map>
 #include <stdexcept>
 
 namespace mixlab
@@ -110,6 +111,46 @@ ReadDcqcn(Words& words, ControlParameters& c)
     }
 }
 
+/// The line of a TCP variant: `NAME QUEUE [TIME TIME]`. Returns whether `name` is one.
+bool
+ReadTcp(Words& words, const std::string& name, ControlParameters& c)
+{
+    static const std::map<std::string, Control> variants = {{"tcp-dctcp", Control::TcpDctcp},
+                                                            {"tcp-cubic", Control::TcpCubic},
+                                                            {"tcp-bbr", Control::TcpBbr},
+                                                            {"tcp-newreno", Control::TcpNewReno}};
+    static const std::map<std::string, Queue> queues = {{"fifo", Queue::Fifo},
+                                                        {"red", Queue::Red},
+                                                        {"codel", Queue::CoDel},
+                                                        {"fq-codel", Queue::FqCoDel},
+                                                        {"pie", Queue::Pie}};
+    const auto variant = variants.find(name);
+    if (variant == variants.end())
+    {
+        return false;
+    }
+    c.kind = variant->second;
+    const std::string queue = words.Word("queue discipline");
+    const auto found = queues.find(queue);
+    if (found == queues.end())
+    {
+        Fail("fifo, red, codel, fq-codel or pie", queue);
+    }
+    c.queue = found->second;
+    for (uint64_t& time : c.queueTimes)
+    {
+        if (c.queue != Queue::Fifo && c.queue != Queue::Red)
+        {
+            time = words.Number("time of a queue discipline");
+            if (time == 0)
+            {
+                Fail("times of a queue discipline above 0", "0");
+            }
+        }
+    }
+    return true;
+}
+
 void
 ReadControl(Words& words, ControlParameters& c)
 {
@@ -148,9 +189,9 @@ ReadControl(Words& words, ControlParameters& c)
         c.additive = words.Number("additive increase");
         c.hyper = words.Number("hyper increase");
     }
-    else
+    else if (!ReadTcp(words, name, c))
     {
-        Fail("dctcp, dcqcn, hp or timely", name);
+        Fail("dctcp, dcqcn, hp, timely or a tcp-* variant", name);
     }
 }
 
@@ -229,6 +270,12 @@ uint32_t
 Transport::AckBytes() const
 {
     return std::max<uint32_t>(60, 46 + TelemetryBytes());
+}
+
+bool
+Transport::IsTcp() const
+{
+    return control.kind >= Control::TcpDctcp;
 }
 
 Words::Words(std::istream& in)

@@ -44,6 +44,20 @@ enum class Control
     Dcqcn,
     Hpcc,
     Timely,
+    TcpDctcp,
+    TcpCubic,
+    TcpBbr,
+    TcpNewReno,
+};
+
+/// Queue disciplines under TCP.
+enum class Queue
+{
+    Fifo,
+    Red,
+    CoDel,
+    FqCoDel,
+    Pie,
 };
 
 /// Parameters of the congestion control in use; the others stay zero. Rates in bit/s, times in ns.
@@ -66,6 +80,8 @@ struct ControlParameters
     uint64_t tLow = 0;
     uint64_t tHigh = 0;
     double beta = 0;
+    Queue queue = Queue::Fifo;
+    uint64_t queueTimes[2] = {0, 0}; ///< CoDel: target and interval; PIE: target and update interval
 };
 
 struct Transport
@@ -88,6 +104,7 @@ struct Transport
     uint32_t TelemetryBytes() const;
     uint32_t DataHeader() const;
     uint32_t AckBytes() const;
+    bool IsTcp() const;
 };
 
 struct FlowLine

@@ -6,7 +6,7 @@
 
 use crate::install::Installation;
 use crate::process::{Launch, Patience, ProcessError, Running, clean_environment};
-use crate::sources::{GUARD, SIMULATOR, Sources};
+use crate::sources::{GUARD, SIMULATOR, Sources, TCP};
 use mixlab_contract::scenario::hex;
 use mixlab_contract::{Observer, Silent};
 use sha2::{Digest, Sha256};
@@ -16,6 +16,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// Modules of ns-3, besides the core, that the TCP simulator uses.
+const TCP_MODULES: [&str; 4] = ["network", "internet", "point-to-point", "traffic-control"];
+
+/// Modules that the multithreaded kernel needs.
+const MTP_MODULES: [&str; 2] = ["mtp", "network"];
+/// How to compile for it: UNISON's headers count references atomically, and our program cuts the network into parts.
+const MTP_DEFINES: [&str; 2] = ["-DNS3_MTP", "-DMIXLAB_MTP"];
 
 /// Options that decide the code. No `-march=native`: it would contract multiply-adds and change the last bits of rates.
 const OPTIONS: [&str; 3] = ["-O2", "-DNDEBUG", "-ffp-contract=off"];
@@ -44,6 +52,20 @@ pub enum CompileError {
     #[error("cannot write {path}: {source}")]
     Cache {
         /// The file or folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The ns-3 lacks a module.
+    #[error("the ns-3 found has no {module} module")]
+    NoModule {
+        /// The module.
+        module: &'static str,
+    },
+    /// One of its libraries can't be read.
+    #[error("cannot read {path}: {source}")]
+    Library {
+        /// The file.
         path: String,
         /// Why.
         source: std::io::Error,
@@ -79,18 +101,27 @@ impl Recipe {
     /// # Errors
     /// [`CompileError::NoCompiler`].
     pub fn simulator(installation: &Installation) -> Result<Self, CompileError> {
-        let mut before = vec![OsString::from(format!("-std={}", installation.standard()))];
-        // The compiler looks in /usr/include anyway, and naming it would break its own search order.
-        if installation.include != Path::new("/usr/include") {
-            before.extend(["-isystem".into(), installation.include.clone().into_os_string()]);
-        }
-        let mut after = vec![installation.library.clone().into_os_string()];
-        if let Some(dir) = installation.library.parent() {
-            let mut search = OsString::from("-Wl,-rpath,");
-            search.push(dir);
-            after.push(search);
-        }
-        Self::new("mixlab-ns3", SIMULATOR, [before, after], &installation.digest)
+        Self::new("mixlab-ns3", SIMULATOR, options(installation, &[]), &installation.digest)
+    }
+
+    /// The same on the multithreaded kernel of a UNISON tree. Reads the libraries it links.
+    ///
+    /// # Errors
+    /// [`CompileError::NoModule`], [`CompileError::Library`], [`CompileError::NoCompiler`].
+    pub fn multithreaded(installation: &Installation) -> Result<Self, CompileError> {
+        let (libraries, digest) = linked(installation, &MTP_MODULES)?;
+        let [mut before, after] = options(installation, &libraries);
+        before.extend(MTP_DEFINES.map(OsString::from));
+        Self::new("mixlab-ns3-mtp", SIMULATOR, [before, after], &digest)
+    }
+
+    /// The simulator of ns-3's own TCP. Reads the libraries it links, since all of them decide its results.
+    ///
+    /// # Errors
+    /// [`CompileError::NoModule`], [`CompileError::Library`], [`CompileError::NoCompiler`].
+    pub fn tcp(installation: &Installation) -> Result<Self, CompileError> {
+        let (libraries, digest) = linked(installation, &TCP_MODULES)?;
+        Self::new("mixlab-ns3-tcp", TCP, options(installation, &libraries), &digest)
     }
 
     /// The guard of programs that are not ours; it needs no ns-3.
@@ -175,6 +206,34 @@ impl Recipe {
         arguments.push("-pthread".into());
         arguments
     }
+}
+
+/// The libraries of these modules, and a digest of them and the core.
+fn linked(installation: &Installation, modules: &[&'static str]) -> Result<(Vec<PathBuf>, String), CompileError> {
+    let libraries = installation.modules(modules).map_err(|module| CompileError::NoModule { module })?;
+    let mut h = Sha256::new();
+    h.update(&installation.digest);
+    for library in &libraries {
+        let failed = |source| CompileError::Library { path: library.display().to_string(), source };
+        h.update(Sha256::digest(fs::read(library).map_err(failed)?));
+    }
+    Ok((libraries, hex(&h.finalize())))
+}
+
+/// Arguments before and after the sources of a program that links ns-3's core and these further libraries.
+fn options(installation: &Installation, libraries: &[PathBuf]) -> [Vec<OsString>; 2] {
+    let mut before = vec![OsString::from(format!("-std={}", installation.standard()))];
+    // The compiler looks in /usr/include anyway, and naming it would break its own search order.
+    if installation.include != Path::new("/usr/include") {
+        before.extend(["-isystem".into(), installation.include.clone().into_os_string()]);
+    }
+    let mut after: Vec<OsString> = libraries.iter().chain([&installation.library]).map(OsString::from).collect();
+    if let Some(dir) = installation.library.parent() {
+        let mut search = OsString::from("-Wl,-rpath,");
+        search.push(dir);
+        after.push(search);
+    }
+    [before, after]
 }
 
 fn compiler_version(compiler: &Path) -> Result<String, CompileError> {

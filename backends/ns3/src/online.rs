@@ -7,6 +7,7 @@ use crate::backend::{Ns3Backend, launch};
 use crate::process::{Input, Patience, Running, run_error};
 use crate::results::{counters, number};
 use crate::scenario_text::{check, write_flow, write_scenario};
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::units::PS_PER_NS;
 use mixlab_contract::{
     Counters, Event, EventKind, FlowIndex, FlowStart, Network, Observer, RunError, Scenario, SimTime,
@@ -33,9 +34,13 @@ impl<'a> Ns3Network<'a> {
     /// [`RunError`] if there is no ns-3, the scenario is not supported, or the program does not start.
     pub fn new(backend: &Ns3Backend, scenario: &Scenario, observer: &'a dyn Observer) -> Result<Self, RunError> {
         let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
-        check(scenario).map_err(|unsupported| failed(unsupported.to_string()))?;
+        let modelled = rdma_only(scenario).and_then(|()| check(scenario));
+        modelled.map_err(|unsupported| failed(format!("online: {unsupported}")))?;
+        if let Some(reason) = backend.offline_only() {
+            return Err(failed(format!("ns3: {reason}")));
+        }
         let program = backend.program(observer)?;
-        let launch = launch(program, "online", observer.work_dir());
+        let launch = launch(program, vec!["online".into()], observer.work_dir());
         let (running, input) = Running::start(&launch).map_err(|e| run_error("ns3", &e, None))?;
         let patience = Patience { observer, limit: backend.time_limit() };
         let requests = write_scenario(scenario, false);

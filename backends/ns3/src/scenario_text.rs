@@ -3,6 +3,7 @@
 //! The program's clock has whole nanoseconds, so times in between are *unsupported*, never rounded. Reals are written with
 //! the digits that read back as the same double.
 
+use crate::tcp_limits::tcp_feature;
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::units::PS_PER_NS;
 use mixlab_contract::{
@@ -16,7 +17,7 @@ const TELEMETRY_GBPS: [u64; 8] = [25, 50, 100, 200, 400, 10, 100_000, 40];
 /// Largest packet the program sends: far above any, small enough for its integer arithmetic.
 const LARGEST_PACKET: u64 = 1 << 30;
 /// Nodes the program makes at most.
-const LARGEST_NODE: usize = 1 << 24;
+const LARGEST_NODE: usize = (1 << 24) - 2; // a TCP host's address is its id + 1 in 10.0.0.0/8
 /// ns-3's clock is a signed 64-bit number of nanoseconds.
 const LARGEST_NS: u64 = i64::MAX as u64 / 2;
 
@@ -25,19 +26,33 @@ const LARGEST_NS: u64 = i64::MAX as u64 / 2;
 /// # Errors
 /// [`Unsupported`] naming the first feature it lacks.
 pub fn check(scenario: &Scenario) -> Result<(), Unsupported> {
-    match network_feature(scenario).or_else(|| control_feature(scenario)).or_else(|| flow_feature(scenario)) {
+    let transport = || match scenario.transport().congestion_control {
+        CongestionControl::Tcp { .. } => tcp_feature(scenario),
+        _ => rdma_feature(scenario),
+    };
+    match network_feature(scenario)
+        .or_else(transport)
+        .or_else(|| control_feature(scenario))
+        .or_else(|| flow_feature(scenario))
+    {
         Some(feature) => Err(Unsupported { feature }),
         None => Ok(()),
     }
 }
 
 fn network_feature(scenario: &Scenario) -> Option<String> {
+    let topology = scenario.topology();
+    if topology.node_count() >= LARGEST_NODE {
+        return Some(format!("a network of {} nodes", topology.node_count()));
+    }
+    let odd = topology.links().iter().find_map(|l| not_whole_ns(l.delay))?;
+    Some(format!("a propagation delay of {odd} (whole nanoseconds only)"))
+}
+
+fn rdma_feature(scenario: &Scenario) -> Option<String> {
     let (t, topology) = (scenario.transport(), scenario.topology());
     if t.payload.0 > LARGEST_PACKET {
         return Some(format!("a payload of {} per packet", t.payload));
-    }
-    if topology.node_count() >= LARGEST_NODE {
-        return Some(format!("a network of {} nodes", topology.node_count()));
     }
     let hpcc = matches!(t.congestion_control, CongestionControl::Hpcc { .. });
     for link in topology.links() {
@@ -47,9 +62,6 @@ fn network_feature(scenario: &Scenario) -> Option<String> {
         }
         if hpcc && !TELEMETRY_GBPS.iter().any(|g| BitsPerSec::from_gbps(*g) == link.rate) {
             return Some(format!("HPCC telemetry on a link of {}", link.rate));
-        }
-        if let Some(odd) = not_whole_ns(link.delay) {
-            return Some(format!("a propagation delay of {odd} (whole nanoseconds only)"));
         }
         if beats_ideal(scenario, link.rate.min(t.max_rate)) {
             return Some(format!(
@@ -77,6 +89,7 @@ fn control_feature(scenario: &Scenario) -> Option<String> {
         CongestionControl::Hpcc { .. } if t.window.is_none() => return Some("HPCC without a window".into()),
         CongestionControl::Hpcc { .. } => vec![],
         CongestionControl::Timely { t_low, t_high, .. } => vec![t_low, t_high],
+        CongestionControl::Tcp { queue, .. } => queue.times().map_or(vec![], Vec::from),
         CongestionControl::Dcqcn { alpha_interval, decrease_interval, increase_interval, .. } => {
             let intervals = vec![alpha_interval, decrease_interval, increase_interval];
             if intervals.contains(&SimDuration::ZERO) {
@@ -207,6 +220,11 @@ fn write_control(text: &mut String, control: &CongestionControl) -> std::fmt::Re
         }
         CongestionControl::Timely { t_low, t_high, beta, additive, hyper } => {
             writeln!(text, " {} {} {beta:?} {} {}", t_low.ns_floor(), t_high.ns_floor(), additive.0, hyper.0)
+        }
+        CongestionControl::Tcp { queue, .. } => {
+            write!(text, " {}", queue.name())?;
+            queue.times().iter().flatten().try_for_each(|time| write!(text, " {}", time.ns_floor()))?;
+            writeln!(text)
         }
     }
 }

@@ -6,6 +6,31 @@ pub type Sources = &'static [(&'static str, &'static str)];
 /// The keeper of programs that are not ours.
 pub const GUARD: Sources = &[("guard.cc", include_str!("../guard/guard.cc"))];
 
+/// The simulator of ns-3's own TCP.
+pub const TCP: Sources = &[
+    ("events.cc", include_str!("../program/events.cc")),
+    ("events.h", include_str!("../program/events.h")),
+    ("kernel.cc", include_str!("../program/kernel.cc")),
+    ("kernel.h", include_str!("../program/kernel.h")),
+    ("lifeline.cc", include_str!("../program/lifeline.cc")),
+    ("lifeline.h", include_str!("../program/lifeline.h")),
+    ("main.cc", include_str!("../tcp/main.cc")),
+    ("network.cc", include_str!("../tcp/network.cc")),
+    ("network.h", include_str!("../tcp/network.h")),
+    ("partition.cc", include_str!("../program/partition.cc")),
+    ("partition.h", include_str!("../program/partition.h")),
+    ("pool.h", include_str!("../program/pool.h")),
+    ("queues.cc", include_str!("../tcp/queues.cc")),
+    ("queues.h", include_str!("../tcp/queues.h")),
+    ("routing.cc", include_str!("../tcp/routing.cc")),
+    ("routing.h", include_str!("../tcp/routing.h")),
+    ("scenario.cc", include_str!("../program/scenario.cc")),
+    ("scenario.h", include_str!("../program/scenario.h")),
+    ("sockets.cc", include_str!("../tcp/sockets.cc")),
+    ("sockets.h", include_str!("../tcp/sockets.h")),
+    ("units.h", include_str!("../program/units.h")),
+];
+
 /// The simulator on ns-3's kernel.
 pub const SIMULATOR: Sources = &[
     ("congestion.h", include_str!("../program/congestion.h")),
@@ -20,6 +45,8 @@ pub const SIMULATOR: Sources = &[
     ("kernel.cc", include_str!("../program/kernel.cc")),
     ("kernel.h", include_str!("../program/kernel.h")),
     ("kernel_mtp.cc", include_str!("../program/kernel_mtp.cc")),
+    ("lifeline.cc", include_str!("../program/lifeline.cc")),
+    ("lifeline.h", include_str!("../program/lifeline.h")),
     ("main.cc", include_str!("../program/main.cc")),
     ("marking.cc", include_str!("../program/marking.cc")),
     ("marking.h", include_str!("../program/marking.h")),

@@ -18,6 +18,7 @@ use crate::scenario_text::check;
 use mixlab_contract::files::{ConfigFiles, match_outcomes, read_fct, write_config, write_flows, write_topology};
 use mixlab_contract::routing::ecmp_paths;
 use mixlab_contract::scenario::hex;
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::{
     Availability, Backend, Counters, FlowOutcome, Observer, RunError, RunOutput, Scenario, Unsupported,
 };
@@ -155,6 +156,7 @@ impl Backend for Ns3Tree {
     }
 
     fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        rdma_only(scenario)?;
         check(scenario)?;
         let unsupported = |feature: String| Err(Unsupported { feature });
         if let Err(e) = write_config(scenario, &ConfigFiles::default()) {

@@ -5,6 +5,7 @@ use crate::network::PacketNetwork;
 use crate::probe::{Probe, Supervisor, Unobserved};
 use crate::queue::{EventQueue, FineWheel, Wheel};
 use crate::telemetry::rate_code;
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::units::PS_PER_NS;
 use mixlab_contract::{
@@ -72,6 +73,7 @@ impl Backend for PacketBackend {
     }
 
     fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        rdma_only(scenario)?;
         match missing_feature(scenario, self.clean) {
             Some(feature) => Err(Unsupported { feature }),
             None => Ok(()),
@@ -153,6 +155,7 @@ fn control_times(scenario: &Scenario) -> Vec<SimDuration> {
             vec![alpha_interval, decrease_interval, increase_interval]
         }
         CongestionControl::Timely { t_low, t_high, .. } => vec![t_low, t_high],
+        CongestionControl::Tcp { .. } => Vec::new(),
     }
 }
 

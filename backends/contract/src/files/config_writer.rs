@@ -138,6 +138,10 @@ fn congestion_control(out: &mut Lines, cc: &CongestionControl) -> Result<(), Not
             (low, high, beta, ai, hai) = (ns(t_low)?, ns(t_high)?, b, additive, hyper);
             7
         }
+        CongestionControl::Tcp { variant, .. } => {
+            let (found, expressible) = (variant.name().into(), "dctcp, dcqcn, hp or timely");
+            return Err(NotExpressible { field: "congestion control", found, expressible });
+        }
     };
     out.line("CC_MODE", mode);
     out.line("ALPHA_RESUME_INTERVAL", alpha);

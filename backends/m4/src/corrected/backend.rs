@@ -3,6 +3,7 @@
 use super::network::CorrectedNetwork;
 use super::perceptron::Perceptron;
 use super::weights::{self, WeightsError};
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::{Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 use std::sync::Arc;
 
@@ -38,9 +39,9 @@ impl Backend for M4Backend {
         format!("m4-1 corrected weights={}", self.digest)
     }
 
-    /// Every scenario: what the fluid leaves out is what the correction is for, and the README says where it was trained.
-    fn check(&self, _: &Scenario) -> Result<(), Unsupported> {
-        Ok(())
+    /// Every RDMA scenario: what the fluid leaves out is what the correction is for, and the README says where it was trained.
+    fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        rdma_only(scenario)
     }
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {

@@ -45,6 +45,8 @@ impl Setting {
                 x[9] = (t_low.as_secs_f64() * us / 50.0) as f32;
                 x[10] = (t_high.as_secs_f64() * us / 125.0) as f32;
             }
+            // The backend refuses TCP: nothing was learned of it.
+            CongestionControl::Tcp { .. } => {}
         }
         if let Some(m) = mark.filter(|_| x[0] + x[1] > 0.0) {
             x[5] = packets(m.k_min.0 as f64);

@@ -10,6 +10,7 @@
 //! Source: the m4 training scripts. The scenario has thresholds in bytes at each link rate, already rounded down to whole KB
 //! (DCQCN: after scaling by rate ÷ 25 Gb/s), so K comes back within that rounding.
 
+use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::{BitsPerSec, CongestionControl, Marking, Scenario, Unsupported};
 
 /// How many there are.
@@ -20,6 +21,7 @@ pub const PARAMETERS: usize = 13;
 /// # Errors
 /// [`Unsupported`] if the scenario has something they can't express: no window, no PFC, no ECN thresholds where needed.
 pub fn parameters(scenario: &Scenario) -> Result<[f32; PARAMETERS], Unsupported> {
+    rdma_only(scenario)?;
     let unsupported = |feature: &str| Unsupported { feature: feature.into() };
     let t = scenario.transport();
     let window = t.window.ok_or_else(|| unsupported("a sender without window"))?;
@@ -52,6 +54,7 @@ pub fn parameters(scenario: &Scenario) -> Result<[f32; PARAMETERS], Unsupported>
             p[11] = us(t_low);
             p[12] = us(t_high);
         }
+        CongestionControl::Tcp { variant, .. } => return Err(unsupported(variant.name())),
     }
     Ok(p.map(|v| v as f32))
 }

@@ -6,5 +6,6 @@ mod laws;
 mod orphans;
 mod stored;
 mod support;
+mod tcp;
 mod tree;
 mod truth;

@@ -51,6 +51,7 @@ impl<F: Fidelity> Control<F> {
             CongestionControl::Dcqcn { .. } => Self::Dcqcn(Dcqcn::new::<F>(&transport.congestion_control)),
             CongestionControl::Hpcc { .. } => Self::Hpcc(Hpcc::new(&transport.congestion_control, physics)),
             CongestionControl::Timely { .. } => Self::Timely(Timely::new::<F>(&transport.congestion_control)),
+            CongestionControl::Tcp { .. } => unreachable!("the backend refuses TCP before it builds a network"),
         }
     }
 
