@@ -5,7 +5,8 @@
 //   increase timer:  target += 0, AI or HAI by stage; rate = rate / 2 + target / 2
 //
 // Timers re-arm before they act. A mark on the very last ACK starts timers that nobody stops, as in the original; they
-// cost events and change nothing.
+// cost events and change nothing. A timer that finds nothing else alive ends the simulation; in a network of parts no part
+// can know that, and the session looks from time to time (session.cc).
 #include "events.h"
 #include "flow.h"
 
@@ -66,7 +67,10 @@ class Dcqcn : public CongestionControl
         const double g = m_control.gain;
         m_alpha = (1 - g) * m_alpha + (m_alphaMark ? g : 0);
         m_alphaMark = false;
-        StopIfNothingCanHappen();
+        if constexpr (!PARTITIONED)
+        {
+            StopIfNothingCanHappen();
+        }
     }
 
     void Decrease()
@@ -109,7 +113,7 @@ class Dcqcn : public CongestionControl
 
     void StopIfNothingCanHappen()
     {
-        if (g_liveEvents == 0 && g_stopWhenIdle)
+        if (g_stopWhenIdle && LiveEvents::Total() == 0)
         {
             ns3::Simulator::Stop();
         }

@@ -269,7 +269,6 @@ Host::ReceiveReply(Packet* packet)
     {
         s.control->OnComplete();
         s.open = false;
-        flow.receiver = Receiver();
         m_observer.Acknowledged(flow);
     }
     if (packet->kind == PacketKind::Nack)

@@ -21,6 +21,7 @@ constexpr uint64_t A13N = 810728;
 constexpr uint64_t A21 = 527612;
 constexpr uint64_t A23N = 1370589;
 constexpr double NORM = 2.328306549295727688e-10; // 1 / (M1 + 1)
+constexpr int PART_LOG2 = 40; // more draws than any part will make
 constexpr int STREAM_LOG2 = 127;
 constexpr int SUBSTREAM_LOG2 = 76;
 
@@ -100,8 +101,8 @@ First(Recurrence& r, uint64_t streams, const Matrix& step)
 
 } // namespace
 
-MarkingStreams::MarkingStreams(uint64_t nodes, uint64_t run)
-    : MarkingStreams(At{9 * nodes + 2}, run)
+MarkingStreams::MarkingStreams(uint64_t nodes, uint64_t run, uint64_t part)
+    : MarkingStreams(At{9 * nodes + 2 + (part << PART_LOG2)}, run)
 {
 }
 

@@ -2,6 +2,7 @@
 //
 //   stream k, substream `run` of seed 1;  k starts at 9 N + 2 (N nodes) and grows by one per draw and per PFC frame
 //
+// (in part p of a network of several parts, at 9 N + 2 + 2^40 p: each part has an order of draws, all together have none)
 // as in the RDMA programs on ns-3.39, where each draw and each frame's header made a new random variable. A stream's state
 // is the seed's, k 2^127 + run 2^76 steps later. ns3::RngStream jumps there from the seed each time (1.4 us); here the jump
 // goes from stream to stream, which gives the same integers in a tenth of the time. PrintStreams compares the two.
@@ -30,7 +31,7 @@ struct Recurrence
 class MarkingStreams
 {
   public:
-    MarkingStreams(uint64_t nodes, uint64_t run);
+    MarkingStreams(uint64_t nodes, uint64_t run, uint64_t part);
 
     /// Uses a stream up without drawing from it.
     void Skip()

@@ -6,17 +6,22 @@
 namespace mixlab
 {
 
-Network::Network(const Scenario& scenario, FlowObserver& reports)
+Network::Network(const Scenario& scenario, const Partition& partition, FlowObserver& reports)
     : m_scenario(scenario),
+      m_partition(partition),
       m_reports(reports),
-      m_streams(scenario.nodes, scenario.transport.rngRun),
       m_groups(scenario.maxInflight > 0 ? scenario.nodes / scenario.hostsPerGroup + 1 : 0)
 {
+    for (uint32_t part = 0; part < partition.Parts(); ++part)
+    {
+        m_parts.push_back(Part{MarkingStreams(scenario.nodes, scenario.transport.rngRun, part), {}, {}, {}});
+    }
     for (uint32_t id = 0; id < scenario.nodes; ++id)
     {
         if (scenario.isSwitch[id])
         {
-            m_nodes.push_back(std::make_unique<Switch>(id, scenario.transport, m_streams, m_counters));
+            Part& part = m_parts[partition.PartOf(id)];
+            m_nodes.push_back(std::make_unique<Switch>(id, scenario.transport, part.streams, part.counters));
         }
         else
         {
@@ -55,7 +60,8 @@ Network::AddPort(uint32_t node, const Link& link)
     {
         return static_cast<Switch&>(*m_nodes[node]).AddPort(link.rate, link.delay);
     }
-    auto nic = std::make_unique<Port>(*m_nodes[node], link.rate, link.delay, m_counters);
+    PortCounters& counters = m_parts[m_partition.PartOf(node)].counters;
+    auto nic = std::make_unique<Port>(*m_nodes[node], link.rate, link.delay, counters);
     Port& port = *nic;
     static_cast<Host&>(*m_nodes[node]).SetNic(std::move(nic));
     return port;
@@ -73,40 +79,68 @@ Network::Announce(uint32_t index, const FlowLine& line)
     flow.start = line.start;
     flow.path = line.path;
     flow.ackPath = line.ackPath;
-    const bool first = m_announced.empty() || line.start < m_announced.begin()->first;
+    Part& part = m_parts[m_partition.PartOf(flow.src)];
+    const bool first = part.announced.empty() || line.start < part.announced.begin()->first;
     if (first && line.start == Now() && Now() > 0)
     {
         Arrive(flow); // a driver starts it at this very moment: no reader in between
         return flow;
     }
-    m_announced.emplace(line.start, &flow);
-    if (first)
+    part.announced.emplace(line.start, &flow);
+    if (first && !PARTITIONED)
     {
-        m_reader.Cancel();
-        ArmReader();
+        part.reader.Cancel();
+        ArmReader(part);
     }
     return flow;
 }
 
 void
-Network::ArmReader()
+Network::StartReaders()
 {
-    if (!m_announced.empty())
+    for (Part& part : m_parts)
     {
-        m_reader = CallIn<&Network::ReleaseDue>(m_announced.begin()->first - Now(), this);
+        if (!part.announced.empty())
+        {
+            const auto& [start, flow] = *part.announced.begin();
+            CallAt<&Network::ReleaseDue>(flow->src, start, this, &part);
+        }
+    }
+}
+
+PortCounters
+Network::Counters() const
+{
+    PortCounters sum;
+    for (const Part& part : m_parts)
+    {
+        sum.packets += part.counters.packets;
+        sum.marks += part.counters.marks;
+        sum.pauses += part.counters.pauses;
+        sum.drops += part.counters.drops;
+    }
+    return sum;
+}
+
+void
+Network::ArmReader(Part& part)
+{
+    if (!part.announced.empty())
+    {
+        part.reader = CallIn<&Network::ReleaseDue>(part.announced.begin()->first - Now(), this, &part);
     }
 }
 
 void
-Network::ReleaseDue()
+Network::ReleaseDue(Part* part)
 {
-    while (!m_announced.empty() && m_announced.begin()->first <= Now())
+    while (!part->announced.empty() && part->announced.begin()->first <= Now())
     {
-        Flow* flow = m_announced.begin()->second;
-        m_announced.erase(m_announced.begin());
+        Flow* flow = part->announced.begin()->second;
+        part->announced.erase(part->announced.begin());
         Arrive(*flow);
     }
-    ArmReader();
+    ArmReader(*part);
 }
 
 void
@@ -158,6 +192,10 @@ Network::Delivered(Flow& flow)
 void
 Network::Acknowledged(Flow& flow)
 {
+    if (m_partition.Together(flow.src, flow.dst))
+    {
+        flow.receiver = Receiver();
+    }
     if (m_scenario.maxInflight > 0)
     {
         Group& group = m_groups[flow.src / m_scenario.hostsPerGroup];

@@ -1,23 +1,19 @@
-// The free list of packets; memory is kept until the process ends.
+// Packets come from a pool (pool.h).
 #include "packet.h"
+
+#include "pool.h"
 
 namespace mixlab
 {
 
-namespace
-{
-Packet* g_free = nullptr;
-} // namespace
-
 Packet*
 NewPacket()
 {
-    if (!g_free)
+    Packet* packet = Pool<Packet>::Take();
+    if (!packet)
     {
         return new Packet();
     }
-    Packet* packet = g_free;
-    g_free = packet->next;
     const uint32_t hops = packet->telemetry.hops;
     packet->marked = packet->pause = false;
     packet->hop = 0;
@@ -34,8 +30,7 @@ NewPacket()
 void
 FreePacket(Packet* packet)
 {
-    packet->next = g_free;
-    g_free = packet;
+    Pool<Packet>::Give(packet);
 }
 
 } // namespace mixlab

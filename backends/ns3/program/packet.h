@@ -60,7 +60,7 @@ struct Packet
     Telemetry telemetry;
 };
 
-/// A blank packet from the free list.
+/// A blank packet from the pool.
 Packet* NewPacket();
 
 /// Gives a packet back.

@@ -3,8 +3,20 @@
 
 #include "events.h"
 
+#include <stdexcept>
+
 namespace mixlab
 {
+
+void
+Node::Witness(uint64_t now)
+{
+    if (now < m_latest)
+    {
+        throw std::logic_error("node " + std::to_string(m_id) + " received a packet of its past");
+    }
+    m_latest = now;
+}
 
 Port::Port(Node& owner, uint64_t rate, uint64_t delay, PortCounters& counters)
     : m_owner(owner),
@@ -41,6 +53,10 @@ Port::Done()
 void
 Port::Arrive(Packet* packet)
 {
+    if constexpr (PARTITIONED)
+    {
+        m_owner.Witness(Now());
+    }
     m_owner.Receive(packet, *this);
 }
 

@@ -37,8 +37,13 @@ class Node
         return m_id;
     }
 
+    /// Notes that something happens at time `now`; fails if something later has happened already, which would mean that
+    /// parts of the network ran too far ahead of each other.
+    void Witness(uint64_t now);
+
   private:
     uint32_t m_id;
+    uint64_t m_latest = 0;
 };
 
 /// What all ports count together.

@@ -3,18 +3,32 @@
 
 #include "events.h"
 
+#include <algorithm>
 #include <istream>
 #include <ostream>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 
 namespace mixlab
 {
 
-Session::Session(const Scenario& scenario, std::ostream& out)
+namespace
+{
+
+/// Looks per run at most. Each is a round of the multithreaded kernel, which costs some microseconds.
+constexpr uint64_t MOST_LOOKS = 10'000;
+/// ns between looks at least.
+constexpr uint64_t SHORTEST_INTERVAL = 100'000;
+
+} // namespace
+
+Session::Session(const Scenario& scenario, uint32_t threads, std::ostream& out)
     : m_scenario(scenario),
+      m_partition(scenario),
       m_out(out),
-      m_network(scenario, *this)
+      m_kernel(scenario, m_partition, threads),
+      m_network(scenario, m_partition, *this)
 {
 }
 
@@ -28,7 +42,13 @@ Session::Batch()
     g_stopWhenIdle = true;
     if (!m_scenario.flows.empty())
     {
+        if constexpr (PARTITIONED)
+        {
+            m_network.StartReaders();
+            Look();
+        }
         m_kernel.RunUntil(m_scenario.horizon);
+        PrintGathered();
     }
     for (const Flow& flow : m_network.Flows())
     {
@@ -43,8 +63,46 @@ Session::Batch()
 }
 
 void
+Session::Look()
+{
+    PrintGathered();
+    if (m_acknowledged == m_scenario.flows.size() || LiveEvents::Total() == 0)
+    {
+        m_kernel.StopNow();
+        return;
+    }
+    const uint64_t interval = std::max(m_scenario.horizon / MOST_LOOKS, SHORTEST_INTERVAL);
+    CallIn<&Session::Look, PooledEvent>(interval, this);
+}
+
+void
+Session::PrintGathered()
+{
+    std::sort(m_gathered.begin(), m_gathered.end(), [](const Flow* a, const Flow* b) {
+        return std::tie(a->deliveredAt, a->index) < std::tie(b->deliveredAt, b->index);
+    });
+    for (const Flow* flow : m_gathered)
+    {
+        Print(*flow);
+    }
+    m_gathered.clear();
+}
+
+void
+Session::Print(const Flow& flow)
+{
+    ++m_delivered;
+    m_out << "flow " << flow.index << ' ' << flow.id << ' ' << flow.start << ' ' << flow.deliveredAt - flow.start
+          << '\n';
+}
+
+void
 Session::Online(std::istream& in)
 {
+    if constexpr (PARTITIONED)
+    {
+        throw std::runtime_error("the multithreaded kernel runs batches only");
+    }
     m_online = true;
     std::string line;
     while (std::getline(in >> std::ws, line))
@@ -111,7 +169,7 @@ Session::Advance(uint64_t until)
 void
 Session::PrintCounters()
 {
-    const PortCounters& c = m_network.Counters();
+    const PortCounters c = m_network.Counters();
     m_out << "counters " << ns3::Simulator::GetEventCount() << ' ' << c.packets << ' ' << c.marks << ' ' << c.pauses
           << ' ' << c.drops << '\n';
 }
@@ -119,21 +177,32 @@ Session::PrintCounters()
 void
 Session::Delivered(Flow& flow)
 {
-    ++m_delivered;
+    if constexpr (PARTITIONED)
+    {
+        const std::lock_guard<std::mutex> lock(m_gathering);
+        m_gathered.push_back(&flow);
+        return;
+    }
     if (m_online)
     {
+        ++m_delivered;
         m_event = "delivered";
         m_eventFlow = flow.index;
         m_kernel.StopNow();
         return;
     }
-    m_out << "flow " << flow.index << ' ' << flow.id << ' ' << flow.start << ' ' << flow.deliveredAt - flow.start
-          << '\n';
+    Print(flow);
 }
 
 void
 Session::Acknowledged(Flow& flow)
 {
+    if constexpr (PARTITIONED)
+    {
+        const std::lock_guard<std::mutex> lock(m_gathering);
+        ++m_acknowledged;
+        return;
+    }
     ++m_acknowledged;
     if (m_online)
     {

@@ -14,6 +14,10 @@
 //   until NS       -> delivered INDEX NS | acknowledged INDEX NS | none NS
 //   counters       -> counters EVENTS PACKETS MARKS PAUSES DROPS
 //   quit           -> end DELIVERED, and the program ends
+//
+// With the multithreaded kernel (kernel.h) there is batch only. Deliveries happen on any thread, so they are gathered, and
+// printed by public events that come from time to time, in order of time, then index. The same events end the simulation
+// when all flows are acknowledged or nothing can happen any more.
 #ifndef MIXLAB_SESSION_H
 #define MIXLAB_SESSION_H
 
@@ -21,7 +25,9 @@
 #include "network.h"
 
 #include <iosfwd>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace mixlab
 {
@@ -29,7 +35,8 @@ namespace mixlab
 class Session : private FlowObserver
 {
   public:
-    Session(const Scenario& scenario, std::ostream& out);
+    /// `threads` is 1 with the default kernel.
+    Session(const Scenario& scenario, uint32_t threads, std::ostream& out);
 
     /// Simulates the scenario's flows to the end or to the horizon.
     void Batch();
@@ -40,17 +47,23 @@ class Session : private FlowObserver
   private:
     void Delivered(Flow& flow) override;
     void Acknowledged(Flow& flow) override;
+    void Look();
+    void Print(const Flow& flow);
+    void PrintGathered();
     void Serve(Words& words, const std::string& request);
     void Advance(uint64_t until);
     void PrintCounters();
 
     const Scenario& m_scenario;
+    Partition m_partition;
     std::ostream& m_out;
     Kernel m_kernel;
     Network m_network;
     bool m_online = false;
     uint64_t m_delivered = 0;
     uint64_t m_acknowledged = 0;
+    std::mutex m_gathering;              ///< multithreaded: guards what parts report
+    std::vector<const Flow*> m_gathered; ///< multithreaded: delivered and not printed yet
     const char* m_event = nullptr; ///< online: what ended the last advance
     uint32_t m_eventFlow = 0;
 };

@@ -1,14 +1,15 @@
 //! The offline door: a scenario goes to our program in one piece, outcomes come back line by line.
 
 use crate::compile::{CompileError, Recipe, cache_dir};
-use crate::install::Installation;
+use crate::install::{Installation, NoThreads};
 use crate::process::{Launch, Patience, Running, clean_environment, run_error};
 use crate::results::Collector;
 use crate::scenario_text::{check, write_scenario};
 use mixlab_contract::scenario::hex;
 use mixlab_contract::tcp::rdma_only;
-use mixlab_contract::{Availability, Backend, Observer, RunError, RunOutput, Scenario, Unsupported};
+use mixlab_contract::{Availability, Backend, Observer, Parallelism, RunError, RunOutput, Scenario, Unsupported};
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub struct Ns3Backend {
     dir: Option<PathBuf>,
     cache: Option<PathBuf>,
     time_limit: Option<Duration>,
-    threads: u32,
+    threads: Option<u32>,
     ready_program: Option<PathBuf>,
     found: OnceLock<Result<Found, Missing>>,
 }
@@ -67,9 +68,10 @@ impl Ns3Backend {
         self
     }
 
-    /// Asks for several kernel threads (UNISON). More than one is reported as not available: see [`Backend::probe`].
+    /// Asks for the multithreaded kernel of a UNISON tree, on at most this many threads (there are never more than parts
+    /// of the network). Even with one thread its results are not the default kernel's; the number of threads changes nothing.
     pub fn with_threads(mut self, threads: u32) -> Self {
-        self.threads = threads;
+        self.threads = Some(threads.max(1));
         self
     }
 
@@ -97,12 +99,18 @@ impl Ns3Backend {
         let find = || {
             let missing = |reason: String, hint: String| Missing { reason, hint };
             let installation = Installation::find(self.dir.as_deref()).map_err(|e| missing(e.reason, e.hint))?;
-            if self.threads > 1 {
-                return Err(threads_missing(&installation));
-            }
-            let simulator = Recipe::simulator(&installation);
-            let simulator = simulator.map_err(|e| missing(e.to_string(), "apt-get install -y g++".into()))?;
-            let tcp = Recipe::tcp(&installation).map_err(|e| e.to_string());
+            let (simulator, tcp) = match (self.threads, installation.multithreaded) {
+                (None, _) => (Recipe::simulator(&installation), Recipe::tcp(&installation).map_err(|e| e.to_string())),
+                (Some(_), Ok(())) => (Recipe::multithreaded(&installation), Err("on the default kernel only".into())),
+                (Some(_), Err(lack)) => return Err(threads_missing(lack)),
+            };
+            let simulator = simulator.map_err(|e| {
+                let hint = match e {
+                    CompileError::NoCompiler(_) => "apt-get install -y g++",
+                    _ => "build the tree again",
+                };
+                missing(e.to_string(), hint.into())
+            })?;
             Ok(Found { installation, simulator, tcp })
         };
         self.found.get_or_init(find).as_ref()
@@ -144,6 +152,17 @@ impl Ns3Backend {
         })
     }
 
+    /// The arguments of a batch run.
+    fn batch(&self) -> Vec<OsString> {
+        let threads = self.threads.map(|n| n.to_string().into());
+        ["batch".into()].into_iter().chain(threads).collect()
+    }
+
+    /// Why it can't simulate step by step, if it can't.
+    pub(crate) fn offline_only(&self) -> Option<&'static str> {
+        self.threads.map(|_| "the multithreaded kernel runs whole scenarios only; leave the number of threads out")
+    }
+
     /// How long one program may run.
     pub(crate) fn time_limit(&self) -> Option<Duration> {
         self.time_limit
@@ -163,7 +182,9 @@ impl Backend for Ns3Backend {
         match self.found() {
             Ok(Found { installation, simulator, tcp }) => {
                 let tcp = tcp.as_ref().map_or("none", Recipe::digest);
-                format!("ns3-1 version={} build={} tcp={tcp}", installation.version, simulator.digest())
+                let kernel = if self.threads.is_some() { "mtp" } else { "default" };
+                let version = &installation.version;
+                format!("ns3-1 version={version} kernel={kernel} build={} tcp={tcp}", simulator.digest())
             }
             Err(missing) => format!("ns3-1 none ({})", missing.reason),
         }
@@ -188,6 +209,14 @@ impl Backend for Ns3Backend {
         check(scenario)
     }
 
+    fn parallelism(&self) -> Parallelism {
+        // Waiting threads of the multithreaded kernel spin: beside other runs they would only burn what those need.
+        match self.threads {
+            Some(2..) => Parallelism::Alone,
+            _ => Parallelism::Any,
+        }
+    }
+
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
         let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
         check(scenario).map_err(|unsupported| failed(unsupported.to_string()))?;
@@ -198,7 +227,8 @@ impl Backend for Ns3Backend {
         observer.phase("set-up");
         let text = write_scenario(scenario, true);
         observer.phase("simulate");
-        let result = simulate(program, &text, scenario, Patience { observer, limit: self.time_limit });
+        let launch = launch(program, self.batch(), observer.work_dir());
+        let result = simulate(&launch, &text, scenario, Patience { observer, limit: self.time_limit });
         if let Err(RunError::Failed { .. }) = result {
             // For `mixlab-ns3-… batch < scenario.txt` by hand. The run has failed already, whether this works or not.
             std::fs::write(observer.work_dir().join("scenario.txt"), text).ok();
@@ -207,17 +237,16 @@ impl Backend for Ns3Backend {
     }
 }
 
-fn simulate(program: PathBuf, text: &str, scenario: &Scenario, patience: Patience<'_>) -> Result<RunOutput, RunError> {
-    let launch = launch(program, "batch", patience.observer.work_dir());
-    let (mut running, input) = Running::start(&launch).map_err(|e| run_error("ns3", &e, None))?;
+fn simulate(launch: &Launch, text: &str, scenario: &Scenario, patience: Patience<'_>) -> Result<RunOutput, RunError> {
+    let (mut running, input) = Running::start(launch).map_err(|e| run_error("ns3", &e, None))?;
     input.send(text.to_owned()); // and it stays open until the end: closing it would end the program
     collect(&mut running, scenario, patience)
 }
 
 /// A start of our program in one of its modes.
-pub(crate) fn launch(program: PathBuf, mode: &str, dir: &Path) -> Launch {
+pub(crate) fn launch(program: PathBuf, arguments: Vec<OsString>, dir: &Path) -> Launch {
     let environment = clean_environment(dir);
-    Launch { program, arguments: vec![mode.into()], directory: dir.to_path_buf(), environment }
+    Launch { program, arguments, directory: dir.to_path_buf(), environment }
 }
 
 /// Reads a batch run to its end: lines first, then the exit status, then completeness.
@@ -250,17 +279,11 @@ fn collect(running: &mut Running, scenario: &Scenario, patience: Patience<'_>) -
     result.map_err(|e| RunError::Failed { message: format!("ns3: {e}"), log_tail: running.log_tail() })
 }
 
-fn threads_missing(found: &Installation) -> Missing {
-    let (reason, hint) = match found.multithreaded {
-        true => (
-            "several kernel threads: random draws and closed-loop releases of this transport are ordered over the whole \
-             network, which UNISON's kernel does not keep",
-            "use one thread",
-        ),
-        false => (
-            "several kernel threads need an ns-3 with the mtp module (UNISON), and the one found has none",
-            "use one thread, or name a UNISON tree with MIXLAB_NS3_DIR",
-        ),
-    };
-    Missing { reason: reason.into(), hint: hint.into() }
+fn threads_missing(lack: NoThreads) -> Missing {
+    let hint =
+        "leave --ns3-threads out, or name a UNISON tree configured with --enable-mtp (and without MPI) with --ns3-dir";
+    Missing {
+        reason: format!("several kernel threads need UNISON's kernel, and the ns-3 found can't: {lack}"),
+        hint: hint.into(),
+    }
 }

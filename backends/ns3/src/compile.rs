@@ -20,6 +20,11 @@ use std::time::Duration;
 /// Modules of ns-3, besides the core, that the TCP simulator uses.
 const TCP_MODULES: [&str; 4] = ["network", "internet", "point-to-point", "traffic-control"];
 
+/// Modules that the multithreaded kernel needs.
+const MTP_MODULES: [&str; 2] = ["mtp", "network"];
+/// How to compile for it: UNISON's headers count references atomically, and our program cuts the network into parts.
+const MTP_DEFINES: [&str; 2] = ["-DNS3_MTP", "-DMIXLAB_MTP"];
+
 /// Options that decide the code. No `-march=native`: it would contract multiply-adds and change the last bits of rates.
 const OPTIONS: [&str; 3] = ["-O2", "-DNDEBUG", "-ffp-contract=off"];
 /// A compiler that takes longer is stuck.
@@ -99,19 +104,24 @@ impl Recipe {
         Self::new("mixlab-ns3", SIMULATOR, options(installation, &[]), &installation.digest)
     }
 
+    /// The same on the multithreaded kernel of a UNISON tree. Reads the libraries it links.
+    ///
+    /// # Errors
+    /// [`CompileError::NoModule`], [`CompileError::Library`], [`CompileError::NoCompiler`].
+    pub fn multithreaded(installation: &Installation) -> Result<Self, CompileError> {
+        let (libraries, digest) = linked(installation, &MTP_MODULES)?;
+        let [mut before, after] = options(installation, &libraries);
+        before.extend(MTP_DEFINES.map(OsString::from));
+        Self::new("mixlab-ns3-mtp", SIMULATOR, [before, after], &digest)
+    }
+
     /// The simulator of ns-3's own TCP. Reads the libraries it links, since all of them decide its results.
     ///
     /// # Errors
     /// [`CompileError::NoModule`], [`CompileError::Library`], [`CompileError::NoCompiler`].
     pub fn tcp(installation: &Installation) -> Result<Self, CompileError> {
-        let libraries = installation.modules(&TCP_MODULES).map_err(|module| CompileError::NoModule { module })?;
-        let mut h = Sha256::new();
-        h.update(&installation.digest);
-        for library in &libraries {
-            let failed = |source| CompileError::Library { path: library.display().to_string(), source };
-            h.update(Sha256::digest(fs::read(library).map_err(failed)?));
-        }
-        Self::new("mixlab-ns3-tcp", TCP, options(installation, &libraries), &hex(&h.finalize()))
+        let (libraries, digest) = linked(installation, &TCP_MODULES)?;
+        Self::new("mixlab-ns3-tcp", TCP, options(installation, &libraries), &digest)
     }
 
     /// The guard of programs that are not ours; it needs no ns-3.
@@ -196,6 +206,18 @@ impl Recipe {
         arguments.push("-pthread".into());
         arguments
     }
+}
+
+/// The libraries of these modules, and a digest of them and the core.
+fn linked(installation: &Installation, modules: &[&'static str]) -> Result<(Vec<PathBuf>, String), CompileError> {
+    let libraries = installation.modules(modules).map_err(|module| CompileError::NoModule { module })?;
+    let mut h = Sha256::new();
+    h.update(&installation.digest);
+    for library in &libraries {
+        let failed = |source| CompileError::Library { path: library.display().to_string(), source };
+        h.update(Sha256::digest(fs::read(library).map_err(failed)?));
+    }
+    Ok((libraries, hex(&h.finalize())))
 }
 
 /// Arguments before and after the sources of a program that links ns-3's core and these further libraries.

@@ -51,14 +51,25 @@ pub struct Installation {
     pub version: String,
     /// How it was built.
     pub profile: Profile,
-    /// Whether it has the multithreaded kernel (UNISON's `mtp` module).
-    pub multithreaded: bool,
+    /// Whether it has the multithreaded kernel (UNISON's `mtp` module), and why not.
+    pub multithreaded: Result<(), NoThreads>,
     /// Folder that holds `ns3/core-module.h` and its like.
     pub include: PathBuf,
     /// The core library.
     pub library: PathBuf,
     /// SHA-256 of the core library.
     pub digest: String,
+}
+
+/// Why an ns-3 can't run on several threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoThreads {
+    /// Mainline ns-3, or UNISON without `--enable-mtp`.
+    #[error("it has no mtp module")]
+    NoModule,
+    /// UNISON with both `--enable-mtp` and `--enable-mpi`: its kernel expects parts to be numbered by process.
+    #[error("its mtp module is built for MPI as well")]
+    Mpi,
 }
 
 /// There is no ns-3 here.
@@ -112,7 +123,7 @@ impl Installation {
             origin,
             version: version(prefix, &library),
             profile,
-            multithreaded: include.join("ns3/mtp-interface.h").is_file(),
+            multithreaded: multithreaded(&include),
             include,
             library,
             digest: hex(&Sha256::digest(&bytes)),
@@ -156,7 +167,22 @@ impl fmt::Display for Installation {
             Profile::Asserts => "assertions on, a little slower than need be",
             Profile::Debug => "WARNING: debug build, several times slower than need be",
         };
-        write!(f, "ns-3 {} ({origin}; {profile})", self.version)
+        let kernels = match self.multithreaded {
+            Ok(()) => "kernels default and mtp",
+            Err(NoThreads::NoModule) => "kernel default",
+            Err(NoThreads::Mpi) => "kernel default; mtp not usable, since it is built for MPI as well",
+        };
+        write!(f, "ns-3 {} ({origin}; {profile}; {kernels})", self.version)
+    }
+}
+
+/// Whether these headers are of a tree with UNISON's kernel.
+fn multithreaded(include: &Path) -> Result<(), NoThreads> {
+    let has = |header: &str| include.join("ns3").join(header).is_file();
+    match (has("mtp-interface.h"), has("mpi-interface.h")) {
+        (false, _) => Err(NoThreads::NoModule),
+        (true, true) => Err(NoThreads::Mpi),
+        (true, false) => Ok(()),
     }
 }
 

@@ -15,7 +15,10 @@
 //!
 //! TCP scenarios run on ns-3's own stack, by a second program over more of its modules; there is nothing to compare them with.
 //!
-//! Left out: several kernel threads (the order of draws and of closed-loop releases is global); TCP online.
+//! On a UNISON tree the RDMA program also runs on the multithreaded kernel, if asked to; its order of equal-time events, and
+//! so its results, are that kernel's own, on any number of threads.
+//!
+//! Left out: TCP online or on several threads; several threads online.
 
 mod backend;
 mod compile;
@@ -30,6 +33,6 @@ mod tree;
 
 pub use backend::Ns3Backend;
 pub use compile::{CompileError, cache_dir};
-pub use install::{Installation, NotInstalled, Origin, Profile};
+pub use install::{Installation, NoThreads, NotInstalled, Origin, Profile};
 pub use online::Ns3Network;
 pub use tree::Ns3Tree;

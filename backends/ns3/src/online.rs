@@ -36,8 +36,11 @@ impl<'a> Ns3Network<'a> {
         let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
         let modelled = rdma_only(scenario).and_then(|()| check(scenario));
         modelled.map_err(|unsupported| failed(format!("online: {unsupported}")))?;
+        if let Some(reason) = backend.offline_only() {
+            return Err(failed(format!("ns3: {reason}")));
+        }
         let program = backend.program(observer)?;
-        let launch = launch(program, "online", observer.work_dir());
+        let launch = launch(program, vec!["online".into()], observer.work_dir());
         let (running, input) = Running::start(&launch).map_err(|e| run_error("ns3", &e, None))?;
         let patience = Patience { observer, limit: backend.time_limit() };
         let requests = write_scenario(scenario, false);

@@ -26,7 +26,8 @@ Simulate()
     {
         throw std::runtime_error("scenario: expected a TCP congestion control, found one of the RDMA transport");
     }
-    mixlab::Kernel kernel;
+    const mixlab::Partition partition(scenario);
+    mixlab::Kernel kernel(scenario, partition, 1);
     mixlab::Network network(scenario, kernel, std::cout);
     network.Run();
     return std::cout ? 0 : 1;
