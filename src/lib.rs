@@ -11,6 +11,7 @@ pub mod backends;
 pub mod cli;
 pub mod compare;
 pub mod dataset;
+pub mod details;
 pub mod export;
 pub mod figures;
 pub mod floor;
