@@ -161,7 +161,8 @@ fn grid(table: &Table, page: f64) -> Grid {
         // One panel stands in the middle, as large as one of two.
         let room = page - grid.left - grid.right;
         let width = if narrow { 150.0 } else { 190.0 };
-        (grid.columns, grid.left, grid.right) = (1, grid.left + (room - width) / 2.0, grid.right + (room - width) / 2.0);
+        (grid.columns, grid.left, grid.right) =
+            (1, grid.left + (room - width) / 2.0, grid.right + (room - width) / 2.0);
     }
     grid.height = grid.width();
     grid

@@ -186,7 +186,11 @@ fn span<T>(bin: &[(f64, T)]) -> String {
 
 /// At most two significant digits below 100: edges of bins need no more.
 fn significant_two(value: f64) -> String {
-    if value.abs() >= 10.0 { format!("{value:.0}") } else { format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').into() }
+    if value.abs() >= 10.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').into()
+    }
 }
 
 /// Adds a group: its box and the values beyond, or all of a few values.

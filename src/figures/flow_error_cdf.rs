@@ -96,7 +96,10 @@ impl Figure for FlowErrorCdf {
         let looks = style::looks(&table.scope.backends);
         for (i, name) in [SIZE, SIGNED].into_iter().enumerate() {
             let of = |id: &str| -> Vec<(f64, f64)> {
-                table.select("panel", name, "backend", id).map(|r| (r.number("error_percent"), r.number("cdf"))).collect()
+                table
+                    .select("panel", name, "backend", id)
+                    .map(|r| (r.number("error_percent"), r.number("cdf")))
+                    .collect()
             };
             let curves: Vec<Vec<(f64, f64)>> = table.scope.backends.iter().map(|id| of(id)).collect();
             let x = axis(name, &curves);

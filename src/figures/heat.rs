@@ -58,15 +58,9 @@ mod tests {
     #[test]
     fn steps_cover_the_axis_and_nothing_has_no_colour() {
         let axis = Axis::log(1.0, 1e4);
-        assert_eq!([0.0, f64::NAN, 0.5, 1.0, 9.99, 10.0, 1e4, 1e9].map(|v| step(&axis, v)), [
-            None,
-            None,
-            Some(0),
-            Some(0),
-            Some(1),
-            Some(2),
-            Some(7),
-            Some(7)
-        ]);
+        assert_eq!(
+            [0.0, f64::NAN, 0.5, 1.0, 9.99, 10.0, 1e4, 1e9].map(|v| step(&axis, v)),
+            [None, None, Some(0), Some(0), Some(1), Some(2), Some(7), Some(7)]
+        );
     }
 }

@@ -11,29 +11,29 @@
 //! are compared over the same scenarios (`scope`); what is missing is said in the caption, never drawn half.
 
 mod axis;
-mod canvas;
 mod bootstrap;
+mod canvas;
 mod cdf;
-//X mod completion;
+mod completion;
 mod density;
 mod error;
 mod error_boxes;
 mod error_cdf;
 mod filter;
 mod flow_error_cdf;
-//X mod flow_sizes;
+mod flow_sizes;
 mod grid;
 mod heat;
 mod legend;
-//X mod link_load;
-//X mod matrix;
-//X mod p99_bars;
+mod link_load;
+mod matrix;
+mod p99_bars;
 mod panel;
-//X mod plane;
-//X mod queues;
+mod plane;
+mod queues;
 mod render;
 mod runtime;
-//X mod scaling;
+mod scaling;
 mod scenario_cdf;
 mod scope;
 mod slowdown_cdf;
@@ -184,20 +184,20 @@ pub fn last_delivery_ns(run: &RunResults) -> u64 {
 pub fn all() -> &'static [&'static dyn Figure] {
     &[
         &slowdown_cdf::SlowdownCdf,
-        //X &p99_bars::P99Bars,
+        &p99_bars::P99Bars,
         &error_cdf::ErrorCdf,
         &flow_error_cdf::FlowErrorCdf,
         &density::Density,
         &error_boxes::ErrorBoxes,
         &trace::Trace,
         &runtime::Runtime,
-        //X &scaling::Scaling,
-        //X &plane::Plane,
-        //X &flow_sizes::FlowSizes,
-        //X &matrix::Matrix,
-        //X &link_load::LinkLoad,
-        //X &queues::Queues,
-        //X &completion::Completion,
+        &scaling::Scaling,
+        &plane::Plane,
+        &flow_sizes::FlowSizes,
+        &matrix::Matrix,
+        &link_load::LinkLoad,
+        &queues::Queues,
+        &completion::Completion,
     ]
 }
 

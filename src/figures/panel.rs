@@ -92,7 +92,8 @@ impl Panel {
             let lower = wide && i % 2 == 1;
             let name = shortened(name, style::SMALL_FONT, if wide { 2.0 * room - 4.0 } else { room.max(40.0) });
             let half = text_width(&name, style::SMALL_FONT) / 2.0;
-            let middle = (left + width / 2.0).min(self.frame.right() + OVERHANG - half).max(self.frame.x - OVERHANG + half);
+            let middle =
+                (left + width / 2.0).min(self.frame.right() + OVERHANG - half).max(self.frame.x - OVERHANG + half);
             let at = (middle, self.frame.bottom() + if lower { 17.5 } else { 8.0 });
             canvas.text(&name, at, Anchor::Center, style::SMALL_FONT, style::SOFT_INK)?;
         }

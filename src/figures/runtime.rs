@@ -60,10 +60,7 @@ impl Figure for Runtime {
         let speed_up = table.scope.baseline.as_ref().map_or(String::new(), |id| {
             format!(", and speed-up over {id} (its CPU time ÷ the backend's, same scenario)")
         });
-        format!(
-            "CPU time and wall-clock time per scenario{speed_up}, one mark per scenario. {}",
-            table.remarks()
-        )
+        format!("CPU time and wall-clock time per scenario{speed_up}, one mark per scenario. {}", table.remarks())
     }
 
     fn size(&self, table: &Table, width: f64) -> Size {

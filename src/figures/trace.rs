@@ -70,7 +70,8 @@ impl Figure for Trace {
                 ]);
             }
         }
-        let range = format!("Flows {} to {} of {}", thousands(from as u64), thousands(to as u64 - 1), thousands(total as u64));
+        let range =
+            format!("Flows {} to {} of {}", thousands(from as u64), thousands(to as u64 - 1), thousands(total as u64));
         table.notes.push(format!("{range}, numbered by start from 0; sizes and starts are in the table."));
         if others > 0 {
             table.notes.push(format!("{others} other scenarios are not shown (choose with a filter)."));
