@@ -223,6 +223,7 @@ mod tests {
             ideal_fct_ns: vec![1, 1, 1].into(),
             runs: runs.into_iter().map(|(b, r)| (b.to_owned(), r)).collect(),
             missing: BTreeMap::new(),
+            details: crate::dataset::Details::default(),
         }
     }
 

@@ -27,6 +27,69 @@ pub struct ScenarioResults {
     pub runs: BTreeMap<String, RunResults>,
     /// Backends whose run failed or was unsupported, with the reason in one line.
     pub missing: BTreeMap<String, String>,
+    /// What is worked out only for those who ask.
+    pub details: Details,
+}
+
+/// What costs more than reading columns, so that only some figures have it: see [`crate::details`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// Who sends to whom over which channels.
+    pub traffic: Option<Arc<Traffic>>,
+    /// What waited where and when, in the packet simulation.
+    pub queues: Option<Arc<QueueSeries>>,
+}
+
+/// The demand of a scenario on its network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traffic {
+    /// Racks (switches with hosts), in the order of their first host.
+    pub racks: usize,
+    /// Flows from rack to rack: row = source, `racks` × `racks`.
+    pub rack_flows: Vec<u64>,
+    /// Their application bytes, likewise.
+    pub rack_bytes: Vec<u64>,
+    /// Every channel.
+    pub channels: Vec<ChannelLoad>,
+    /// Largest ratio over racks: rate towards hosts ÷ rate towards other switches; 0 without other switches.
+    pub oversubscription: f64,
+}
+
+/// What a channel is asked to carry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChannelLoad {
+    /// Between which kinds of nodes.
+    pub tier: Tier,
+    /// Application bytes × 8 ÷ (first to last start of any flow × rate); NaN if all flows start at once.
+    pub load: f64,
+}
+
+/// Kinds of channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// From a host.
+    HostUp,
+    /// To a host.
+    HostDown,
+    /// Between switches.
+    Fabric,
+}
+
+/// Queues and utilisations of channels in equal intervals of simulated time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueSeries {
+    /// The backend that was watched.
+    pub backend: String,
+    /// Time of the first sample, ns.
+    pub first_ns: u64,
+    /// Between samples, ns.
+    pub interval_ns: u64,
+    /// Names of the channels.
+    pub channels: Vec<String>,
+    /// Bytes waiting at the time of the sample: by time, then channel.
+    pub queued_bytes: Vec<u64>,
+    /// Share of the interval before in which the channel sent (0 to 1, more by a packet): by time, then channel.
+    pub utilisation: Vec<f64>,
 }
 
 /// The knobs of a mix that errors are grouped by.

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod compare;
 pub mod conformance;
 pub mod dataset;
+pub mod details;
 pub mod export;
 pub mod external;
 pub mod figures;

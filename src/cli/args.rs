@@ -5,6 +5,7 @@ use super::start::Start;
 use super::test::TestArgs;
 use super::train::TrainArgs;
 use crate::backends::BackendOptions;
+use crate::figures::Filter;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -177,6 +178,9 @@ pub enum Command {
     )]
     Expand(ExpandArgs),
     /// Draw figures from the store
+    #[command(
+        after_help = "Examples:\n  mixlab figures --list\n  mixlab figures slowdown-cdf error-cdf --width single --filter 'cc=dctcp load>0.5'\n  mixlab figures trace --filter mix=3 --flows 500..600 --theme dark\nKeys of --filter: mix cc matrix sizes cluster sigma load delivered buffer window hosts inflight flows; operators = != < <= > >=; `a|b` is a or b"
+    )]
     Figures(FigureArgs),
     /// Errors and speed of every backend against a baseline
     #[command(after_help = crate::compare::DEFINITIONS)]
@@ -286,9 +290,42 @@ pub struct FigureArgs {
     /// Backends to show (default: all that were run)
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub backends: Option<Vec<String>>,
+    /// Only scenarios that meet these conditions, such as 'cc=dctcp load>0.5'
+    #[arg(long, value_name = "CONDITIONS", value_parser = filter)]
+    pub filter: Option<Filter>,
+    /// Flows of figures that show single flows, by start: from 0, end excluded
+    #[arg(long, value_name = "FROM..TO", value_parser = flow_range)]
+    pub flows: Option<(usize, usize)>,
+    /// Width: one or both columns of a paper
+    #[arg(long, value_enum, default_value_t = Width::Double)]
+    pub width: Width,
+    /// Dots per inch of the PNG
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(36..=1200))]
+    pub dpi: u32,
+    /// Colours for paper, or for slides and screens
+    #[arg(long, value_enum, default_value_t = ThemeName::Light)]
+    pub theme: ThemeName,
     /// Folder for SVG, PDF, PNG and CSV
     #[arg(long, value_name = "DIR", default_value = "./figures")]
     pub out: PathBuf,
+}
+
+/// Widths of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Width {
+    /// 240 pt (3.33 in)
+    Single,
+    /// 504 pt (7 in)
+    Double,
+}
+
+/// Themes of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ThemeName {
+    /// Dark on white
+    Light,
+    /// Light on nearly black
+    Dark,
 }
 
 /// Options of `compare`.
@@ -374,6 +411,18 @@ fn flow_count(text: &str) -> Result<u64, String> {
         Ok(n) if (1..=u64::from(u32::MAX)).contains(&n) => Ok(n),
         _ => Err("expected a number of flows from 1 to 4,294,967,295".into()),
     }
+}
+
+fn filter(text: &str) -> Result<Filter, String> {
+    Filter::parse(text).map_err(|e| e.to_string())
+}
+
+/// First flow and number of flows.
+fn flow_range(text: &str) -> Result<(usize, usize), String> {
+    let ends = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse::<usize>().ok()?)));
+    ends.filter(|(from, to)| from < to)
+        .map(|(from, to)| (from, to - from))
+        .ok_or_else(|| "expected FROM..TO, such as 500..600".into())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -1,46 +1,103 @@
 //! `figures`: draws from the store.
 
-use super::args::{Common, Fidelity, FigureArgs};
+use super::args::{Common, Fidelity, FigureArgs, ThemeName, Width};
 use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{data, remark};
 use crate::compare::default_baseline;
 use crate::dataset::Dataset;
-use crate::figures::{self, Figure, Request};
+use crate::details;
+use crate::figures::{self, Detail, Figure, FigureError, Page, Request, Theme};
 use crate::store::Reader;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Draws the figures asked for, or lists them.
 pub async fn run(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
     if args.list {
         let mut text = String::new();
         for figure in figures::all() {
-            let _ = writeln!(text, "{:14}  {}", figure.name(), figure.about());
+            let _ = writeln!(text, "{:18}  {}", figure.name(), figure.about());
         }
         return data(&text);
     }
+    chosen(&args.names)?;
     let reader = Reader::open(&common.root).await?;
     let dataset = reader.dataset(&selection(common)?).await?;
-    draw(common, args, &dataset)?;
+    draw(common, args, &reader, dataset).await?;
     Ok(Exit::Ok)
 }
 
 /// Draws into the folder of `args` and says where.
-pub fn draw(common: &Common, args: &FigureArgs, dataset: &Dataset) -> Result<(), Failure> {
-    let request = Request {
-        baseline: args.baseline.clone().or_else(|| default_baseline(dataset, common.fidelity == Fidelity::Clean)),
-        backends: args.backends.clone(),
+pub async fn draw(common: &Common, args: &FigureArgs, reader: &Reader, dataset: Dataset) -> Result<(), Failure> {
+    let request = request(common, args, &dataset);
+    let chosen = chosen(&args.names)?;
+    let dataset = detailed(reader, dataset, &request, &chosen, !args.names.is_empty()).await?;
+    let page = Page {
+        narrow: args.width == Width::Single,
+        theme: if args.theme == ThemeName::Dark { Theme::Dark } else { Theme::Light },
+        dpi: f64::from(args.dpi),
     };
-    for figure in chosen(&args.names)? {
-        match figures::write(figure, dataset, &request, &args.out) {
-            Ok(written) => remark(common, &format!("figure {}", written.svg.display())),
+    let (mut drawn, mut last) = (0, None);
+    for figure in chosen {
+        match figures::write(figure, &dataset, &request, &page, &args.out) {
+            Ok(written) => {
+                drawn += 1;
+                remark(common, &format!("figure {}", written.svg.display()));
+            }
             // Without names the user asked for what can be drawn; a named figure must be drawn.
-            Err(e) if args.names.is_empty() && e.is_missing_data() => remark(common, &format!("left out: {e}")),
+            Err(e) if args.names.is_empty() && (e.is_missing_data() || matches!(e, FigureError::NoBaseline { .. })) => {
+                remark(common, &format!("left out: {e}"));
+                last = Some(e);
+            }
             Err(e) => return Err(e.into()),
         }
     }
-    Ok(())
+    match last {
+        Some(e) if drawn == 0 => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What the arguments ask for.
+pub fn request(common: &Common, args: &FigureArgs, dataset: &Dataset) -> Request {
+    Request {
+        baseline: args.baseline.clone().or_else(|| default_baseline(dataset, common.fidelity == Fidelity::Clean)),
+        backends: args.backends.clone(),
+        filter: args.filter.clone(),
+        flows: args.flows,
+    }
+}
+
+/// Packet simulations longer than this are run again only for a figure that was named.
+const CHEAP_CPU_S: f64 = 20.0;
+
+/// The dataset with the details that the figures need.
+pub async fn detailed(
+    reader: &Reader,
+    mut dataset: Dataset,
+    request: &Request,
+    figures: &[&dyn Figure],
+    named: bool,
+) -> Result<Dataset, Failure> {
+    let needed = |detail| figures.iter().any(|f| f.details().contains(&detail));
+    let (traffic, queues) = (needed(Detail::Traffic), needed(Detail::Queues));
+    let watched = figures::busiest(&dataset, request, if named { f64::INFINITY } else { CHEAP_CPU_S });
+    for (i, scenario) in dataset.scenarios.iter_mut().enumerate().filter(|(_, s)| request.keeps(s)) {
+        let watch = queues && watched == Some(i);
+        if !traffic && !watch {
+            continue;
+        }
+        let physics = reader.load_scenario(&scenario.digest).await?;
+        scenario.details.traffic = Some(Arc::new(details::traffic(&physics)));
+        if watch {
+            let last = figures::last_delivery_ns(&scenario.runs["packet"]);
+            let series = details::queues(&physics, last).map_err(|e| Failure::internal(e.to_string()))?;
+            scenario.details.queues = Some(Arc::new(series));
+        }
+    }
+    Ok(dataset)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static dyn Figure>, Failure> {

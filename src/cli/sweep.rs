@@ -36,7 +36,7 @@ pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
     }
     let reader = Reader::open(&common.root).await?;
     let dataset = reader.dataset(&Selection { mix_ids: Some(mix_ids), ..Selection::default() }).await?;
-    figures::draw(common, args, &dataset)?;
+    figures::draw(common, args, &reader, dataset.clone()).await?;
     if common.message_format == MessageFormat::Human {
         compare::print_overall(common, &dataset, args.baseline.as_deref())?;
     }

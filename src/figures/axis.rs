@@ -51,6 +51,23 @@ impl Axis {
         Self::linear(0.0, (top / step).ceil() * step)
     }
 
+    /// Linear with round ends that cover `low` to `high`.
+    pub fn spanning(low: f64, high: f64) -> Self {
+        let (low, high) = (low.clamp(-LARGEST, LARGEST), high.clamp(-LARGEST, LARGEST));
+        if high - low < SMALLEST {
+            return Self::linear(low - 1.0, low + 1.0);
+        }
+        let step = steps(low, high).into_iter().find(|step| (high - low) / step <= 6.0).unwrap_or(high - low);
+        Self::linear((low / step).floor() * step, (high / step).ceil() * step)
+    }
+
+    /// Linear from 0, or logarithmic where the positive values differ by more than a factor of fifty.
+    pub fn fitting(values: &[f64]) -> Self {
+        let positive = || values.iter().copied().filter(|v| v.is_finite() && *v > 0.0);
+        let (low, high) = (positive().fold(f64::MAX, f64::min), positive().fold(0.0, f64::max));
+        if high > 50.0 * low { Self::around(values) } else { Self::from_zero(values) }
+    }
+
     /// Logarithmic with round ends that cover the positive `values`.
     pub fn around(values: &[f64]) -> Self {
         let positive = || values.iter().copied().filter(|v| v.is_finite() && *v > 0.0);

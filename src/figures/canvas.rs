@@ -11,7 +11,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, register_font};
 
-use super::style::{self, Look, Mark};
+use super::style::{self, Look, Mark, Theme};
 
 /// Canvas units per point.
 pub const UNITS: f64 = 10.0;
@@ -52,9 +52,11 @@ pub use plotters::style::text_anchor::HPos as Anchor;
 /// What the drawing library may refuse.
 pub type DrawResult = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// An SVG in the making.
+/// An SVG in the making. Colours are given as in the light theme; the canvas turns them into its theme's.
 pub struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
+    theme: Theme,
+    width: f64,
 }
 
 fn units(point: Point) -> (i32, i32) {
@@ -62,13 +64,23 @@ fn units(point: Point) -> (i32, i32) {
 }
 
 impl<'a> Canvas<'a> {
-    /// A white canvas of `width` × `height` points that writes into `svg` when it is finished.
-    pub fn new(svg: &'a mut String, width: f64, height: f64) -> Result<Self, DrawingAreaErrorKind<std::io::Error>> {
+    /// An empty canvas of `width` × `height` points that writes into `svg` when it is finished.
+    pub fn new(
+        svg: &'a mut String,
+        width: f64,
+        height: f64,
+        theme: Theme,
+    ) -> Result<Self, DrawingAreaErrorKind<std::io::Error>> {
         register();
         let (w, h) = units((width, height));
         let area = SVGBackend::with_string(svg, (w.unsigned_abs(), h.unsigned_abs())).into_drawing_area();
-        area.fill(&WHITE)?;
-        Ok(Self { area })
+        area.fill(&theme.color(style::PAPER))?;
+        Ok(Self { area, theme, width })
+    }
+
+    /// Width in points.
+    pub fn width(&self) -> f64 {
+        self.width
     }
 
     /// Writes the end of the SVG.
@@ -80,7 +92,26 @@ impl<'a> Canvas<'a> {
     pub fn line(&self, points: &[Point], color: RGBColor, width: f64) -> DrawResult {
         let mut path: Vec<(i32, i32)> = points.iter().map(|p| units(*p)).collect();
         path.dedup();
+        let color = self.theme.color(color);
         self.area.draw(&PathElement::new(path, color.stroke_width((width * UNITS).round() as u32)))
+    }
+
+    /// A filled rectangle; `strength` (0 to 1) mixes the colour with that of the paper, since nothing is transparent.
+    pub fn fill(&self, rect: Rect, color: RGBColor, strength: f64) -> DrawResult {
+        self.filled(rect, self.theme.tint(color, strength))
+    }
+
+    /// A cell of a heat map, `heat` from 0 (hardly different from the paper) to 1. It reaches a little over its right and lower
+    /// edges, so that no paper shines through between neighbours.
+    pub fn cell(&self, rect: Rect, heat: f64) -> DrawResult {
+        let overlap = 0.15;
+        let rect = Rect { width: rect.width + overlap, height: rect.height + overlap, ..rect };
+        self.filled(rect, self.theme.heat(heat))
+    }
+
+    fn filled(&self, rect: Rect, color: RGBColor) -> DrawResult {
+        let corners = [units((rect.x, rect.y)), units((rect.right(), rect.bottom()))];
+        self.area.draw(&Rectangle::new(corners, color.filled()))
     }
 
     /// A line with dashes: lengths on and off in points; solid if `dash` is empty.
@@ -99,6 +130,7 @@ impl<'a> Canvas<'a> {
     /// A mark of "radius" `radius` at a place.
     pub fn mark(&self, at: Point, mark: Mark, color: RGBColor, radius: f64) -> DrawResult {
         let r = radius;
+        let (light, color) = (color, self.theme.color(color));
         let around = |corners: &[Point]| {
             let shape: Vec<(i32, i32)> = corners.iter().map(|c| units((at.0 + c.0, at.1 + c.1))).collect();
             self.area.draw(&Polygon::new(shape, color.filled()))
@@ -112,8 +144,8 @@ impl<'a> Canvas<'a> {
             Mark::Wedge => around(&[(0.0, 1.2 * r), (1.1 * r, -0.8 * r), (-1.1 * r, -0.8 * r)]),
             Mark::Diamond => around(&[(0.0, -1.3 * r), (1.3 * r, 0.0), (0.0, 1.3 * r), (-1.3 * r, 0.0)]),
             Mark::Cross => {
-                self.line(&[(at.0 - r, at.1 - r), (at.0 + r, at.1 + r)], color, 0.9)?;
-                self.line(&[(at.0 - r, at.1 + r), (at.0 + r, at.1 - r)], color, 0.9)
+                self.line(&[(at.0 - r, at.1 - r), (at.0 + r, at.1 + r)], light, 0.9)?;
+                self.line(&[(at.0 - r, at.1 + r), (at.0 + r, at.1 - r)], light, 0.9)
             }
         }
     }
@@ -121,11 +153,13 @@ impl<'a> Canvas<'a> {
     /// Text of `size` points.
     pub fn text(&self, text: &str, at: Point, anchor: Anchor, size: f64, color: RGBColor) -> DrawResult {
         // The SVG backend centres on half an x-height; a tenth of the size more centres on the capitals.
+        let color = self.theme.color(color);
         self.area.draw_text(text, &text_style(anchor, size, &color), units((at.0, at.1 + 0.1 * size)))
     }
 
     /// Text that reads upwards, centred on a place.
     pub fn text_upwards(&self, text: &str, at: Point, size: f64, color: RGBColor) -> DrawResult {
+        let color = self.theme.color(color);
         let style = text_style(HPos::Center, size, &color).transform(FontTransform::Rotate270);
         self.area.draw_text(text, &style, units((at.0 + 0.1 * size, at.1)))
     }
@@ -237,13 +271,6 @@ fn dashes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
         pieces.push(piece);
     }
     pieces
-}
-
-/// The sample of a backend in a legend: a stretch of its curve with its mark, centred at `at`, 20 points wide.
-pub fn legend_key(canvas: &Canvas, at: Point, look: &Look, baseline: bool, mark: bool) -> DrawResult {
-    let width = if baseline { style::BASELINE_CURVE } else { style::CURVE };
-    canvas.dashed(&[(at.0 - 10.0, at.1), (at.0 + 10.0, at.1)], look.color, width, look.dash)?;
-    if mark { canvas.mark(at, look.mark, look.color, style::MARK) } else { Ok(()) }
 }
 
 #[cfg(test)]

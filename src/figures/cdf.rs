@@ -19,6 +19,11 @@ pub fn staircase(sorted: &[f64], n: usize) -> Vec<(f64, f64)> {
     corners
 }
 
+/// Where a curve of corners reaches `share`; where it ends if it does not; `None` without corners.
+pub fn reaches(corners: &[(f64, f64)], share: f64) -> Option<f64> {
+    corners.iter().find(|c| c.1 >= share).or(corners.last()).map(|c| c.0)
+}
+
 /// Drops the corners of a rising polyline that cannot be told apart at `tolerance`, in the units of `place`, which
 /// says where a corner is drawn (each coordinate only rises or only falls). The first and the last corner stay. Cost: linear.
 pub fn thinned(corners: &[(f64, f64)], place: impl Fn((f64, f64)) -> (f64, f64), tolerance: f64) -> Vec<(f64, f64)> {

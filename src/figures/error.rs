@@ -58,6 +58,24 @@ pub enum FigureError {
         /// The backends there are.
         found: Vec<String>,
     },
+    /// The filter keeps no scenario.
+    #[error("figure {figure}: none of {scenarios} scenarios is one with {filter}")]
+    NothingChosen {
+        /// Name of the figure.
+        figure: &'static str,
+        /// The filter as written.
+        filter: String,
+        /// Scenarios in the dataset.
+        scenarios: usize,
+    },
+    /// The scenarios have nothing of what the figure shows.
+    #[error("figure {figure}: {lacking}")]
+    Lacking {
+        /// Name of the figure.
+        figure: &'static str,
+        /// What is not there, and how to get it.
+        lacking: String,
+    },
     /// The drawing library refused.
     #[error("figure {figure} could not be drawn: {reason}")]
     Draw {
@@ -89,7 +107,10 @@ pub enum FigureError {
 impl FigureError {
     /// Whether runs are missing, rather than that something broke: more runs or fewer `--backends` would help.
     pub fn is_missing_data(&self) -> bool {
-        matches!(self, Self::MissingData { .. } | Self::TooFewBackends { .. })
+        matches!(
+            self,
+            Self::MissingData { .. } | Self::TooFewBackends { .. } | Self::NothingChosen { .. } | Self::Lacking { .. }
+        )
     }
 }
 

@@ -65,21 +65,21 @@ impl Figure for ErrorCdf {
             }
         }
         notes(&mut table, dataset, &others, &kept, &void);
+        note_floor(&mut table, dataset);
         Ok(table)
     }
 
     fn caption(&self, table: &Table) -> String {
         let baseline = table.scope.baseline.as_deref().unwrap_or_default();
-        let notes: String = table.notes.iter().map(|note| format!(" {note}")).collect();
         format!(
             "Error of the slowdown against {baseline}, one mark per scenario: mean and 90th percentile over flows of \
-             |ŝ − s| ÷ s (matched flows), and |P99(ŝ) − P99(s)| ÷ P99(s). {}{notes}",
-            table.scope.sentences()
+             |ŝ − s| ÷ s (matched flows), and |P99(ŝ) − P99(s)| ÷ P99(s). {}",
+            table.remarks()
         )
     }
 
-    fn size(&self, table: &Table) -> Size {
-        scenario_cdf::size(table)
+    fn size(&self, table: &Table, width: f64) -> Size {
+        scenario_cdf::size(table, width)
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {
@@ -96,10 +96,17 @@ impl Figure for ErrorCdf {
 }
 
 /// Errors of one run, over the flows that both finished and whose slowdowns are numbers.
-fn compared(scenario: &ScenarioResults, baseline: &str, id: &str) -> Option<ErrorSummary> {
+pub fn compared(scenario: &ScenarioResults, baseline: &str, id: &str) -> Option<ErrorSummary> {
     let pairs = scenario.pairs(baseline, id)?;
     let usable = pairs.iter().filter(|(truth, other, _)| truth.is_finite() && *truth > 0.0 && other.is_finite());
     errors(&usable.map(|(truth, other, _)| (*truth, *other)).collect::<Vec<_>>())
+}
+
+/// Says that there is no floor, where there is none: without it nobody knows which errors mean something.
+pub fn note_floor(table: &mut Table, dataset: &Dataset) {
+    if !dataset.scenarios.iter().any(|s| s.runs.contains_key("floor")) {
+        table.notes.push("No `floor` run is stored, so the error that chaos alone makes is not shown.".to_string());
+    }
 }
 
 fn row(scenario: &ScenarioResults, statistic: &str, summary: &ErrorSummary) -> Value {

@@ -11,29 +11,48 @@
 //! are compared over the same scenarios (`scope`); what is missing is said in the caption, never drawn half.
 
 mod axis;
+mod bootstrap;
 mod canvas;
 mod cdf;
+mod completion;
+mod density;
 mod error;
+mod error_boxes;
 mod error_cdf;
+mod filter;
+mod flow_error_cdf;
+mod flow_sizes;
+mod grid;
+mod heat;
+mod legend;
+mod link_load;
+mod matrix;
+mod p99_bars;
 mod panel;
+mod plane;
+mod queues;
 mod render;
 mod runtime;
+mod scaling;
 mod scenario_cdf;
 mod scope;
 mod slowdown_cdf;
 mod style;
 mod table;
+mod trace;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use canvas::{Canvas, DrawResult};
 pub use error::{FigureError, Missing};
+pub use filter::{Filter, FilterError, KEYS as FILTER_KEYS};
 pub use scope::Scope;
+pub use style::Theme;
 pub use table::{Cell, Row, Table};
 
 use crate::atomic::Replacement;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, RunResults, ScenarioResults};
 
 /// What a figure needs before it can say anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +65,58 @@ pub struct Needs {
     pub only_if_named: &'static [&'static str],
 }
 
+/// What a figure wants to know beyond the columns of the store: parts of [`crate::dataset::Details`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Demand on racks and channels, of every scenario.
+    Traffic,
+    /// Queues of the packet simulation, of the [`busiest`] scenario.
+    Queues,
+}
+
 /// What somebody wants to see.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
     /// The backend taken for the truth; figures that need none mark it if it is given.
     pub baseline: Option<String>,
     /// The backends to show, besides the baseline; all that have a finished run if not given.
     pub backends: Option<Vec<String>>,
+    /// Which scenarios; all if not given.
+    pub filter: Option<Filter>,
+    /// First flow (by start, from 0) and number of flows of figures that show single flows; they choose if not given.
+    pub flows: Option<(usize, usize)>,
+}
+
+impl Request {
+    /// Whether a scenario is asked for.
+    pub fn keeps(&self, scenario: &ScenarioResults) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.keeps(scenario))
+    }
+}
+
+/// How a figure is made up; the same table fits every page.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Page {
+    /// Whether it stands in one column of a paper, or over two.
+    pub narrow: bool,
+    /// Light or dark.
+    pub theme: Theme,
+    /// Dots per inch of the PNG.
+    pub dpi: f64,
+}
+
+impl Default for Page {
+    /// Two columns, light, 200 dots per inch.
+    fn default() -> Self {
+        Self { narrow: false, theme: Theme::Light, dpi: 200.0 }
+    }
+}
+
+impl Page {
+    /// Width in points.
+    pub fn width(&self) -> f64 {
+        if self.narrow { style::SINGLE_COLUMN } else { style::DOUBLE_COLUMN }
+    }
 }
 
 /// Size of a figure in points (1/72 in).
@@ -75,6 +139,11 @@ pub trait Figure: Sync {
     /// What it needs.
     fn needs(&self) -> Needs;
 
+    /// What else it looks at.
+    fn details(&self) -> &'static [Detail] {
+        &[]
+    }
+
     /// The statistics, as a table.
     ///
     /// # Errors
@@ -84,8 +153,8 @@ pub trait Figure: Sync {
     /// What is shown, over which scenarios, which statistic, how many, and what is missing.
     fn caption(&self, table: &Table) -> String;
 
-    /// Size of the drawing of this table.
-    fn size(&self, table: &Table) -> Size;
+    /// Size of the drawing of this table on a page of `width` points.
+    fn size(&self, table: &Table, width: f64) -> Size;
 
     /// Draws the table.
     ///
@@ -94,9 +163,42 @@ pub trait Figure: Sync {
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult;
 }
 
+/// Where to look for queues: of the scenarios asked for that have a finished `packet` run of at most `cpu_s` CPU seconds, the one
+/// with the highest delivered load (the first of equals).
+pub fn busiest(dataset: &Dataset, request: &Request, cpu_s: f64) -> Option<usize> {
+    let cheap = |s: &ScenarioResults| s.runs.get("packet").is_some_and(|run| run.cpu_s <= cpu_s);
+    let asked = dataset.scenarios.iter().enumerate().filter(|(_, s)| request.keeps(s) && cheap(s));
+    asked
+        .rev()
+        .max_by(|(_, a), (_, b)| a.attributes.delivered_load.total_cmp(&b.attributes.delivered_load))
+        .map(|(i, _)| i)
+}
+
+/// When a run delivered its last flow, ns of simulated time; 0 if it delivered none.
+pub fn last_delivery_ns(run: &RunResults) -> u64 {
+    let ends = run.start_ns.iter().zip(run.fct_ns.iter()).filter(|(_, fct)| **fct != u64::MAX);
+    ends.map(|(start, fct)| start.saturating_add(*fct)).max().unwrap_or(0)
+}
+
 /// Every figure there is, in the order of a report.
 pub fn all() -> &'static [&'static dyn Figure] {
-    &[&slowdown_cdf::SlowdownCdf, &error_cdf::ErrorCdf, &runtime::Runtime]
+    &[
+        &slowdown_cdf::SlowdownCdf,
+        &p99_bars::P99Bars,
+        &error_cdf::ErrorCdf,
+        &flow_error_cdf::FlowErrorCdf,
+        &density::Density,
+        &error_boxes::ErrorBoxes,
+        &trace::Trace,
+        &runtime::Runtime,
+        &scaling::Scaling,
+        &plane::Plane,
+        &flow_sizes::FlowSizes,
+        &matrix::Matrix,
+        &link_load::LinkLoad,
+        &queues::Queues,
+        &completion::Completion,
+    ]
 }
 
 /// The figure of a name.
@@ -111,7 +213,7 @@ pub struct Written {
     pub svg: PathBuf,
     /// Drawing for papers.
     pub pdf: PathBuf,
-    /// Drawing for screens, 200 dots per inch.
+    /// Drawing for screens.
     pub png: PathBuf,
     /// What is drawn, as a table.
     pub csv: PathBuf,
@@ -130,11 +232,12 @@ pub fn write(
     figure: &dyn Figure,
     dataset: &Dataset,
     request: &Request,
+    page: &Page,
     out_dir: &Path,
 ) -> Result<Written, FigureError> {
     let table = figure.data(dataset, request)?;
     let caption = figure.caption(&table);
-    let drawing = render::render(figure, &table, &caption)?;
+    let drawing = render::render(figure, &table, &caption, page)?;
     let path = |extension: &str| out_dir.join(format!("{}.{extension}", figure.name()));
     let written = Written {
         svg: path("svg"),
@@ -153,6 +256,14 @@ pub fn write(
         (&written.txt, format!("{caption}\n").as_bytes()),
     ])?;
     Ok(written)
+}
+
+/// The drawing alone, as SVG.
+///
+/// # Errors
+/// If the drawing library refuses.
+pub fn svg(figure: &dyn Figure, table: &Table, page: &Page) -> Result<String, FigureError> {
+    render::svg(figure, table, page, &figure.caption(table))
 }
 
 /// Writes all files beside their places, then moves them there; leaves no temporary file behind.

@@ -1,7 +1,7 @@
 //! One panel: frame, grid, tick labels, headings, and curves over it.
 
 use super::axis::{self, Axis};
-use super::canvas::{Anchor, Canvas, DrawResult, Point, Rect, text_width};
+use super::canvas::{Anchor, Canvas, DrawResult, Point, Rect, shortened, text_width};
 use super::style::{self, Look};
 
 /// A frame with two axes. The frame's lower left corner is the low end of both.
@@ -31,36 +31,71 @@ impl Panel {
 
     /// Grid, axis lines, and tick labels on the sides asked for.
     pub fn axes(&self, canvas: &Canvas, x_labels: bool, y_labels: bool) -> DrawResult {
-        let frame = self.frame;
         let x_ticks = self.x.ticks(|ticks| self.fits(ticks));
-        let y_ticks = self.y.ticks(|ticks| ticks.len() as f64 * style::SMALL_FONT * 1.7 <= frame.height);
+        self.x_grid(canvas, &x_ticks)?;
+        self.y_axis(canvas, y_labels)?;
+        if x_labels { self.x_labels(canvas, &x_ticks) } else { Ok(()) }
+    }
+
+    fn x_grid(&self, canvas: &Canvas, ticks: &[f64]) -> DrawResult {
+        let frame = self.frame;
         for x in self.x.fine() {
             let at = self.place((x, self.y.low)).0;
             canvas.line(&[(at, frame.y), (at, frame.bottom())], style::FINE_GRID, 0.5)?;
         }
-        for x in &x_ticks {
+        for x in ticks {
             let at = self.place((*x, self.y.low)).0;
             canvas.line(&[(at, frame.y), (at, frame.bottom())], style::GRID, 0.5)?;
             canvas.line(&[(at, frame.bottom()), (at, frame.bottom() + 2.5)], style::FRAME, 0.6)?;
         }
-        for y in &y_ticks {
+        Ok(())
+    }
+
+    /// The vertical axis with its grid, and both axis lines.
+    pub fn y_axis(&self, canvas: &Canvas, labels: bool) -> DrawResult {
+        let frame = self.frame;
+        let ticks = self.y.ticks(|ticks| ticks.len() as f64 * style::SMALL_FONT * 1.7 <= frame.height);
+        for y in &ticks {
             let at = self.place((self.x.low, *y)).1;
             canvas.line(&[(frame.x, at), (frame.right(), at)], style::GRID, 0.5)?;
             canvas.line(&[(frame.x - 2.5, at), (frame.x, at)], style::FRAME, 0.6)?;
         }
-        canvas.line(
-            &[(frame.x, frame.y), (frame.x, frame.bottom()), (frame.right(), frame.bottom())],
-            style::FRAME,
-            0.6,
-        )?;
-        if x_labels {
-            self.x_labels(canvas, &x_ticks)?;
-        }
-        if y_labels {
-            for (y, label) in y_ticks.iter().zip(axis::labels(self.y.scale, &y_ticks)) {
+        self.edges(canvas)?;
+        if labels {
+            for (y, label) in ticks.iter().zip(axis::labels(self.y.scale, &ticks)) {
                 let at = (frame.x - 4.5, self.place((self.x.low, *y)).1);
                 canvas.text(&label, at, Anchor::Right, style::SMALL_FONT, style::SOFT_INK)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The two axis lines.
+    pub fn edges(&self, canvas: &Canvas) -> DrawResult {
+        let frame = self.frame;
+        let corner = [(frame.x, frame.y), (frame.x, frame.bottom()), (frame.right(), frame.bottom())];
+        canvas.line(&corner, style::FRAME, 0.6)
+    }
+
+    /// Left edge and width of slot `i` of `n` equal ones.
+    pub fn slot(&self, i: usize, n: usize) -> (f64, f64) {
+        let width = self.frame.width / n.max(1) as f64;
+        (self.frame.x + i as f64 * width, width)
+    }
+
+    /// Names under equal slots; in two lines by turns where they are too long for one.
+    pub fn categories(&self, canvas: &Canvas, names: &[&str]) -> DrawResult {
+        let room = self.slot(0, names.len()).1;
+        let wide = names.iter().any(|name| text_width(name, style::SMALL_FONT) > room - 3.0) && names.len() > 1;
+        for (i, name) in names.iter().enumerate() {
+            let (left, width) = self.slot(i, names.len());
+            let lower = wide && i % 2 == 1;
+            let name = shortened(name, style::SMALL_FONT, if wide { 2.0 * room - 4.0 } else { room.max(40.0) });
+            let half = text_width(&name, style::SMALL_FONT) / 2.0;
+            let middle =
+                (left + width / 2.0).min(self.frame.right() + OVERHANG - half).max(self.frame.x - OVERHANG + half);
+            let at = (middle, self.frame.bottom() + if lower { 17.5 } else { 8.0 });
+            canvas.text(&name, at, Anchor::Center, style::SMALL_FONT, style::SOFT_INK)?;
         }
         Ok(())
     }

@@ -13,10 +13,7 @@ use resvg::usvg::{self, fontdb};
 use super::canvas::{Canvas, UNITS};
 use super::error::FigureError;
 use super::table::Table;
-use super::{Figure, Size};
-
-/// Dots per inch of the PNG.
-const DPI: f64 = 200.0;
+use super::{Figure, Page, Size};
 
 /// A drawing in its three forms.
 pub struct Drawing {
@@ -24,35 +21,34 @@ pub struct Drawing {
     pub svg: String,
     /// PDF bytes.
     pub pdf: Vec<u8>,
-    /// PNG bytes, 200 dots per inch.
+    /// PNG bytes.
     pub png: Vec<u8>,
 }
 
 /// Draws a figure from its table and renders it.
-pub fn render(figure: &dyn Figure, table: &Table, caption: &str) -> Result<Drawing, FigureError> {
+pub fn render(figure: &dyn Figure, table: &Table, caption: &str, page: &Page) -> Result<Drawing, FigureError> {
     let name = figure.name();
-    let size = figure.size(table);
-    let svg = svg(figure, table, size, caption)
-        .map_err(|error| FigureError::Draw { figure: name, reason: error.to_string() })?;
+    let size = figure.size(table, page.width());
+    let svg = svg(figure, table, page, caption)?;
     let failed = |form, reason: String| FigureError::Render { figure: name, form, reason };
     let options = usvg::Options { dpi: 72.0, fontdb: fonts(), font_family: "DejaVu Sans".into(), ..Default::default() };
     let tree = usvg::Tree::from_str(&svg, &options).map_err(|e| failed("PNG and PDF", e.to_string()))?;
     let pdf = svg2pdf::to_pdf(&tree, svg2pdf::ConversionOptions::default(), svg2pdf::PageOptions { dpi: 72.0 })
         .map_err(|e| failed("PDF", e.to_string()))?;
-    let png = png(&tree, size).map_err(|reason| failed("PNG", reason))?;
+    let png = png(&tree, size, page.dpi).map_err(|reason| failed("PNG", reason))?;
     Ok(Drawing { svg, pdf, png })
 }
 
-fn svg(
-    figure: &dyn Figure,
-    table: &Table,
-    size: Size,
-    caption: &str,
-) -> Result<String, plotters::drawing::DrawingAreaErrorKind<std::io::Error>> {
+/// The drawing as SVG.
+pub fn svg(figure: &dyn Figure, table: &Table, page: &Page, caption: &str) -> Result<String, FigureError> {
     let mut svg = String::new();
-    let canvas = Canvas::new(&mut svg, size.width, size.height)?;
-    figure.draw(table, &canvas)?;
-    canvas.finish()?;
+    let size = figure.size(table, page.width());
+    let mut drawn = || {
+        let canvas = Canvas::new(&mut svg, size.width, size.height, page.theme)?;
+        figure.draw(table, &canvas)?;
+        canvas.finish()
+    };
+    drawn().map_err(|error| FigureError::Draw { figure: figure.name(), reason: error.to_string() })?;
     // plotters' root element counts in canvas units; the figure has a size in points, a title and a description.
     let body = svg.split_once('>').map_or("", |(_, body)| body);
     Ok(format!(
@@ -67,8 +63,8 @@ fn svg(
     ))
 }
 
-fn png(tree: &usvg::Tree, size: Size) -> Result<Vec<u8>, String> {
-    let scale = DPI / 72.0;
+fn png(tree: &usvg::Tree, size: Size, dpi: f64) -> Result<Vec<u8>, String> {
+    let scale = dpi / 72.0;
     let (width, height) = ((size.width * scale).round() as u32, (size.height * scale).round() as u32);
     let mut pixels = Pixmap::new(width, height).ok_or_else(|| format!("no picture of {width} × {height} pixels"))?;
     resvg::render(tree, Transform::from_scale(scale as f32, scale as f32), &mut pixels.as_mut());

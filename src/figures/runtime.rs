@@ -2,8 +2,8 @@
 //!
 //! CPU seconds and wall-clock seconds of each run, and with a baseline the speed-up (baseline's CPU time ÷ the other's).
 //! Speed-up is told in CPU time because wall time depends on what else the machine did; runs that were timed beside
-//! others are counted in the caption and named in the panel's title. `ideal` is a formula whose cost nobody asks for; it
-//! is shown only if named.
+//! others are counted in the caption and named in the panel's title. `ideal` is a formula whose cost nobody asks for, `floor`
+//! is `packet` again; they are shown only if named.
 
 use super::axis::{Scale, significant};
 use super::canvas::{Canvas, DrawResult};
@@ -19,7 +19,7 @@ pub struct Runtime;
 
 const COLUMNS: &[&str] = &["statistic", "backend", "mix_id", "scenario", "value", "cdf", "median", "timed_alone"];
 const NAME: &str = "runtime";
-const NEEDS: Needs = Needs { baseline: false, backends: 1, only_if_named: &["ideal"] };
+const NEEDS: Needs = Needs { baseline: false, backends: 1, only_if_named: &["ideal", "floor"] };
 const CPU: &str = "cpu_s";
 const WALL: &str = "wall_s";
 const SPEED_UP: &str = "speed_up";
@@ -60,15 +60,11 @@ impl Figure for Runtime {
         let speed_up = table.scope.baseline.as_ref().map_or(String::new(), |id| {
             format!(", and speed-up over {id} (its CPU time ÷ the backend's, same scenario)")
         });
-        let notes: String = table.notes.iter().map(|note| format!(" {note}")).collect();
-        format!(
-            "CPU time and wall-clock time per scenario{speed_up}, one mark per scenario. {}{notes}",
-            table.scope.sentences()
-        )
+        format!("CPU time and wall-clock time per scenario{speed_up}, one mark per scenario. {}", table.remarks())
     }
 
-    fn size(&self, table: &Table) -> Size {
-        scenario_cdf::size(table)
+    fn size(&self, table: &Table, width: f64) -> Size {
+        scenario_cdf::size(table, width)
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {

@@ -5,8 +5,10 @@
 
 use super::Size;
 use super::axis::{Axis, Scale};
-use super::canvas::{Anchor, Canvas, DrawResult, Rect, legend_key, shortened, text_width};
+use super::canvas::{Anchor, Canvas, DrawResult, Rect, shortened, text_width};
 use super::cdf;
+use super::grid::{Grid, is_narrow};
+use super::legend::{self, Entry};
 use super::panel::{ABOVE, BELOW, Panel};
 use super::scope::counted;
 use super::style::{self, Look};
@@ -74,33 +76,59 @@ pub fn push(table: &mut Table, statistic: &str, backend: &str, mut values: Vec<V
     }
 }
 
-/// Size of the drawing.
-pub fn size(table: &Table) -> Size {
-    let entries = table.distinct("backend").len();
-    let legend = 17.0 + LEGEND_LINE * entries as f64;
-    Size { width: style::DOUBLE_COLUMN, height: 4.0 + ABOVE + PANEL_HEIGHT + BELOW + legend }
+/// Panels side by side with a legend of medians under each; on narrow pages in two columns under one legend.
+fn grid(table: &Table, page: f64, panels: usize) -> Grid {
+    let narrow = is_narrow(page);
+    let top = if narrow { legend::height(&entries(table), page) } else { 4.0 };
+    Grid {
+        page,
+        columns: if narrow { 2 } else { panels },
+        left: if narrow { 34.0 } else { LEFT },
+        right: if narrow { 9.0 } else { RIGHT },
+        gap: if narrow { 22.0 } else { GAP },
+        top: top + ABOVE,
+        height: if narrow { 74.0 } else { PANEL_HEIGHT },
+        between: BELOW + ABOVE + 4.0,
+    }
+}
+
+fn entries(table: &Table) -> Vec<Entry> {
+    let shown = table.distinct("backend");
+    legend::backends(&table.scope, true, |id| shown.contains(&id))
+}
+
+/// Size of the drawing of all statistics of the table.
+pub fn size(table: &Table, page: f64) -> Size {
+    let panels = table.distinct("statistic").len();
+    let legend = 17.0 + LEGEND_LINE * table.distinct("backend").len() as f64;
+    let below = if is_narrow(page) { 2.0 } else { legend };
+    Size { width: page, height: grid(table, page, panels).bottom(panels) + BELOW + below }
 }
 
 /// Draws the panels. Backends without rows in a panel are left out of its legend.
 pub fn draw(table: &Table, canvas: &Canvas, panels: &[Distribution]) -> DrawResult {
     let looks = style::looks(&table.scope.backends);
-    let gaps = GAP * (panels.len() - 1) as f64;
-    let width = (style::DOUBLE_COLUMN - LEFT - RIGHT - gaps) / panels.len() as f64;
+    let (grid, narrow) = (grid(table, canvas.width(), panels.len()), is_narrow(canvas.width()));
+    if narrow {
+        legend::draw(canvas, &entries(table))?;
+    }
     for (i, distribution) in panels.iter().enumerate() {
-        let left = LEFT + i as f64 * (width + GAP);
-        let frame = Rect { x: left, y: 4.0 + ABOVE, width, height: PANEL_HEIGHT };
+        let frame = grid.frame(i);
         let panel = Panel { frame, x: horizontal(table, distribution), y: Axis::linear(0.0, 1.03) };
-        panel.axes(canvas, true, i == 0)?;
+        panel.axes(canvas, true, grid.leftmost(i))?;
         let n = table.scope.backends.iter().map(|id| values(table, distribution.statistic, id).len()).max();
-        panel.heading(canvas, &distribution.title, &format!("n = {}", counted(n.unwrap_or(0), "scenario")))?;
+        let title = shortened(&distribution.title, style::FONT, frame.width + grid.gap - 4.0);
+        panel.heading(canvas, &title, &format!("n = {}", counted(n.unwrap_or(0), "scenario")))?;
         panel.x_label(canvas, distribution.label)?;
-        if i == 0 {
-            panel.y_label(canvas, "share of scenarios", 30.0)?;
+        if grid.leftmost(i) {
+            panel.y_label(canvas, "share of scenarios", grid.left - 9.0)?;
         }
         for (id, look) in table.scope.backends.iter().zip(&looks) {
             staircase(table, canvas, &panel, distribution, id, look)?;
         }
-        legend(table, canvas, &looks, distribution, frame)?;
+        if !narrow {
+            medians(table, canvas, &looks, distribution, frame)?;
+        }
     }
     Ok(())
 }
@@ -138,7 +166,7 @@ fn staircase(
     panel.marks(canvas, &marked, look, radius)
 }
 
-fn legend(table: &Table, canvas: &Canvas, looks: &[Look], distribution: &Distribution, frame: Rect) -> DrawResult {
+fn medians(table: &Table, canvas: &Canvas, looks: &[Look], distribution: &Distribution, frame: Rect) -> DrawResult {
     let (small, grey) = (style::SMALL_FONT, style::SOFT_INK);
     let right = frame.right() + 4.0;
     let mut y = frame.bottom() + BELOW + 10.0;
@@ -149,7 +177,8 @@ fn legend(table: &Table, canvas: &Canvas, looks: &[Look], distribution: &Distrib
         let median = (distribution.median)(row.number("median"));
         let left = frame.x - 4.0;
         let baseline = table.scope.baseline.as_ref() == Some(id);
-        legend_key(canvas, (left + 10.0, y), look, baseline, true)?;
+        let sample = Entry { text: String::new(), look: *look, wide: baseline, mark: true, line: true };
+        legend::key(canvas, (left + 10.0, y), &sample)?;
         let room = right - left - 24.0 - text_width(&median, style::FONT) - 6.0;
         let full = format!("{id} (baseline)");
         let name = if baseline && text_width(&full, style::FONT) <= room { &full } else { id };

@@ -20,12 +20,14 @@ pub struct Scope {
     pub backends: Vec<String>,
     /// Indices (into the dataset) of the scenarios compared.
     pub scenarios: Vec<usize>,
-    /// Scenarios in the dataset.
+    /// Scenarios asked for.
     pub total: usize,
     /// Scenarios that lack a run of a backend compared.
     pub incomplete: usize,
     /// What the scenarios are, in words: mixes, hosts, congestion controls.
     pub about: String,
+    /// The filter they were chosen with.
+    pub filter: Option<String>,
     /// Runs that are missing for backends compared.
     pub left_out: Vec<Missing>,
     /// Backends that nobody named and that have no finished run at all.
@@ -39,30 +41,36 @@ impl Scope {
         if needs.baseline && request.baseline.is_none() {
             return Err(FigureError::NoBaseline { figure });
         }
-        let backends = chosen(dataset, request, needs.only_if_named);
-        let gaps = |id: &String| missing(dataset, id);
+        let asked: Vec<usize> =
+            (0..dataset.scenarios.len()).filter(|i| request.keeps(&dataset.scenarios[*i])).collect();
+        let asked_for: Vec<&ScenarioResults> = asked.iter().map(|i| &dataset.scenarios[*i]).collect();
+        if let (Some(filter), true) = (&request.filter, asked.is_empty() && !dataset.scenarios.is_empty()) {
+            let (filter, scenarios) = (filter.text().to_string(), dataset.scenarios.len());
+            return Err(FigureError::NothingChosen { figure, filter, scenarios });
+        }
+        let backends = if needs.backends == 0 { Vec::new() } else { chosen(&asked_for, request, needs.only_if_named) };
+        let gaps = |id: &String| missing(&asked_for, id);
         let left_out: Vec<Missing> = backends.iter().map(gaps).filter(|m| !m.mixes.is_empty()).collect();
         let has_all = |s: &ScenarioResults| backends.iter().all(|id| s.runs.contains_key(id));
-        let scenarios: Vec<usize> =
-            dataset.scenarios.iter().enumerate().filter(|(_, s)| has_all(s)).map(|(i, _)| i).collect();
-        if !left_out.is_empty() && scenarios.is_empty() || dataset.scenarios.is_empty() {
-            let scenarios = dataset.scenarios.len();
-            return Err(FigureError::MissingData { figure, scenarios, missing: left_out });
+        let scenarios: Vec<usize> = asked.iter().copied().filter(|i| has_all(&dataset.scenarios[*i])).collect();
+        if !left_out.is_empty() && scenarios.is_empty() || asked.is_empty() {
+            return Err(FigureError::MissingData { figure, scenarios: asked.len(), missing: left_out });
         }
         if backends.len() < needs.backends {
             return Err(FigureError::TooFewBackends { figure, needed: needs.backends, found: backends });
         }
-        let known: BTreeSet<&String> = dataset.scenarios.iter().flat_map(|s| s.missing.keys()).collect();
-        let never_ran = |id: &String| dataset.scenarios.iter().all(|s| !s.runs.contains_key(id));
+        let known: BTreeSet<&String> = asked_for.iter().flat_map(|s| s.missing.keys()).collect();
+        let never_ran = |id: &String| needs.backends > 0 && asked_for.iter().all(|s| !s.runs.contains_key(id));
         let absent = known.into_iter().filter(|id| request.backends.is_none() && never_ran(id));
         Ok(Self {
-            baseline: request.baseline.clone(),
+            baseline: request.baseline.clone().filter(|_| needs.backends > 0),
+            filter: request.filter.as_ref().map(|f| f.text().to_string()),
             about: about(dataset, &scenarios),
             absent: absent.map(gaps).collect(),
             backends,
-            incomplete: dataset.scenarios.len() - scenarios.len(),
+            incomplete: asked.len() - scenarios.len(),
             scenarios,
-            total: dataset.scenarios.len(),
+            total: asked.len(),
             left_out,
         })
     }
@@ -85,7 +93,8 @@ impl Scope {
 
     /// Sentences for the caption: the scenarios, what is left out, what never ran.
     pub fn sentences(&self) -> String {
-        let mut text = format!("Over {} ({}).", counted(self.scenarios.len(), "scenario"), self.about);
+        let chosen = self.filter.as_ref().map_or(String::new(), |filter| format!(" with {filter}"));
+        let mut text = format!("Over {}{chosen} ({}).", counted(self.scenarios.len(), "scenario"), self.about);
         let lost = self.incomplete;
         if !self.left_out.is_empty() {
             let runs: Vec<String> = self.left_out.iter().map(Missing::to_string).collect();
@@ -105,8 +114,8 @@ impl Scope {
 }
 
 /// The backends of a request in drawing order: baseline, well-known ones, others by name.
-fn chosen(dataset: &Dataset, request: &Request, only_if_named: &[&str]) -> Vec<String> {
-    let ran = || dataset.scenarios.iter().flat_map(|s| s.runs.keys().cloned());
+fn chosen(scenarios: &[&ScenarioResults], request: &Request, only_if_named: &[&str]) -> Vec<String> {
+    let ran = || scenarios.iter().flat_map(|s| s.runs.keys().cloned());
     let telling: BTreeSet<String> = ran().filter(|id| !only_if_named.contains(&id.as_str())).collect();
     let named: BTreeSet<String> = match &request.backends {
         Some(ids) => ids.iter().cloned().collect(),
@@ -119,8 +128,8 @@ fn chosen(dataset: &Dataset, request: &Request, only_if_named: &[&str]) -> Vec<S
 }
 
 /// The scenarios without a finished run of `backend`, and the reasons on record.
-fn missing(dataset: &Dataset, backend: &String) -> Missing {
-    let without = || dataset.scenarios.iter().filter(|s| !s.runs.contains_key(backend));
+fn missing(scenarios: &[&ScenarioResults], backend: &String) -> Missing {
+    let without = || scenarios.iter().filter(|s| !s.runs.contains_key(backend));
     let mut reasons: Vec<String> = Vec::new();
     for reason in without().filter_map(|s| s.missing.get(backend)) {
         let short =

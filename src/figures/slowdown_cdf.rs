@@ -5,9 +5,11 @@
 //! instead of hiding its worst flows. The horizontal axis ends where each curve has passed 99.9 %.
 
 use super::axis::{Axis, round_down, round_up, significant};
-use super::canvas::{Anchor, Canvas, DrawResult, Rect, legend_key, text_width};
+use super::canvas::{Anchor, Canvas, DrawResult, Rect};
 use super::cdf;
 use super::error::{FigureError, Missing};
+use super::grid::{Grid, is_narrow};
+use super::legend::{self, Entry};
 use super::panel::{ABOVE, BELOW, Panel};
 use super::scope::{Scope, thousands};
 use super::style::{self, Look};
@@ -21,7 +23,7 @@ pub struct SlowdownCdf;
 
 const COLUMNS: &[&str] = &["flow_size", "flows", "backend", "slowdown", "cdf"];
 const NAME: &str = "slowdown-cdf";
-const NEEDS: Needs = Needs { baseline: false, backends: 1, only_if_named: &[] };
+const NEEDS: Needs = Needs { baseline: false, backends: 1, only_if_named: &["floor"] };
 /// Panel of all flows.
 const ALL: &str = "all flows";
 /// Slowdowns below this are called impossible; the rest is rounding.
@@ -35,7 +37,6 @@ const GAP: f64 = 15.0;
 const PANEL_HEIGHT: f64 = 92.0;
 const TAIL_HEIGHT: f64 = 76.0;
 const BETWEEN: f64 = 12.0;
-const LEGEND_LINE: f64 = 13.0;
 
 impl Figure for SlowdownCdf {
     fn name(&self) -> &'static str {
@@ -91,40 +92,63 @@ impl Figure for SlowdownCdf {
         text
     }
 
-    fn size(&self, table: &Table) -> Size {
-        let height = legend_height(table) + ABOVE + PANEL_HEIGHT + BETWEEN + TAIL_HEIGHT + BELOW + 4.0;
-        Size { width: style::DOUBLE_COLUMN, height }
+    fn size(&self, table: &Table, width: f64) -> Size {
+        let names = table.distinct("flow_size").len();
+        let grid = grid(table, width, names);
+        Size { width, height: grid.bottom(names) + BELOW + 4.0 }
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {
         let looks = style::looks(&table.scope.backends);
-        legend(table, canvas, &looks)?;
+        legend::draw(canvas, &entries(table))?;
         let (low, high) = table.x_range.unwrap_or((1.0, 10.0));
         let x = Axis::log(padded(low, high), high);
-        let top = legend_height(table) + ABOVE;
         let names = table.distinct("flow_size");
-        let width = panel_width(names.len());
+        let grid = grid(table, canvas.width(), names.len());
         for (i, name) in names.iter().enumerate() {
-            let left = LEFT + i as f64 * (width + GAP);
-            let frame = Rect { x: left, y: top, width, height: PANEL_HEIGHT };
-            let whole = Panel { frame, x, y: Axis::linear(0.0, 1.02) };
-            let frame = Rect { y: frame.bottom() + BETWEEN, height: TAIL_HEIGHT, ..frame };
-            let tail = Panel { frame, x, y: Axis::linear(TAIL, 1.002) };
-            whole.axes(canvas, false, i == 0)?;
-            tail.axes(canvas, true, i == 0)?;
+            let (whole, tail) = rows(grid.frame(i));
+            let whole = Panel { frame: whole, x, y: Axis::linear(0.0, 1.02) };
+            let tail = Panel { frame: tail, x, y: Axis::linear(TAIL, 1.002) };
+            whole.axes(canvas, false, grid.leftmost(i))?;
+            tail.axes(canvas, true, grid.leftmost(i))?;
             let flows = table.select("flow_size", name, "backend", &table.scope.backends[0]).next();
             let flows = flows.map_or(0, |row| row.number("flows") as u64);
             whole.heading(canvas, name, &format!("n = {}", thousands(flows)))?;
-            if i == 0 {
+            if grid.leftmost(i) {
                 whole.y_label(canvas, "share of flows", 33.0)?;
                 tail.y_label(canvas, "slowest 10 %", 33.0)?;
             }
             curves(table, canvas, &looks, name, &[whole, tail])?;
         }
-        let middle = (LEFT + style::DOUBLE_COLUMN - RIGHT) / 2.0;
-        let at = (middle, top + PANEL_HEIGHT + BETWEEN + TAIL_HEIGHT + 20.0);
+        let at = ((grid.left + canvas.width() - grid.right) / 2.0, grid.bottom(names.len()) + 20.0);
         canvas.text("slowdown (FCT ÷ ideal FCT)", at, Anchor::Center, style::FONT, style::INK)
     }
+}
+
+fn entries(table: &Table) -> Vec<Entry> {
+    legend::backends(&table.scope, false, |_| true)
+}
+
+/// One frame per panel that holds both of its rows.
+fn grid(table: &Table, page: f64, panels: usize) -> Grid {
+    let narrow = is_narrow(page);
+    Grid {
+        page,
+        columns: if narrow { 2 } else { panels },
+        left: LEFT,
+        right: if narrow { 9.0 } else { RIGHT },
+        gap: GAP,
+        top: legend::height(&entries(table), page) + ABOVE,
+        height: if narrow { 120.0 } else { PANEL_HEIGHT + BETWEEN + TAIL_HEIGHT },
+        between: ABOVE + BELOW - 8.0,
+    }
+}
+
+/// The frames of the whole curve and of its tail.
+fn rows(frame: Rect) -> (Rect, Rect) {
+    let scale = (frame.height - BETWEEN) / (PANEL_HEIGHT + TAIL_HEIGHT);
+    let whole = Rect { height: PANEL_HEIGHT * scale, ..frame };
+    (whole, Rect { y: whole.bottom() + BETWEEN, height: TAIL_HEIGHT * scale, ..frame })
 }
 
 fn curves(table: &Table, canvas: &Canvas, looks: &[Look], name: &str, panels: &[Panel]) -> DrawResult {
@@ -242,65 +266,9 @@ fn notes(table: &mut Table, pooled: &[Vec<Vec<f64>>], counts: &[usize], (_, high
     }
 }
 
-/// Legend entries: name and width.
-fn entries(table: &Table) -> Vec<(String, f64)> {
-    let entry = |id: &String| {
-        let baseline = if table.scope.baseline.as_ref() == Some(id) { " (baseline)" } else { "" };
-        let text = format!("{id}{baseline}");
-        let width = 20.0 + 4.0 + text_width(&text, style::FONT) + 16.0;
-        (text, width)
-    };
-    table.scope.backends.iter().map(entry).collect()
-}
-
-/// Legend entries in lines that fit the figure; each line is a list of entries.
-fn legend_lines(entries: &[(String, f64)]) -> Vec<Vec<usize>> {
-    let mut lines: Vec<Vec<usize>> = Vec::new();
-    let mut room = 0.0;
-    for (i, (_, width)) in entries.iter().enumerate() {
-        match lines.last_mut() {
-            Some(line) if *width <= room => line.push(i),
-            _ => {
-                lines.push(vec![i]);
-                room = style::DOUBLE_COLUMN - LEFT - RIGHT;
-            }
-        }
-        room -= width;
-    }
-    lines
-}
-
-fn legend_height(table: &Table) -> f64 {
-    legend_lines(&entries(table)).len() as f64 * LEGEND_LINE + 6.0
-}
-
-fn legend(table: &Table, canvas: &Canvas, looks: &[Look]) -> DrawResult {
-    let entries = entries(table);
-    for (line, members) in legend_lines(&entries).into_iter().enumerate() {
-        let y = 9.0 + line as f64 * LEGEND_LINE;
-        let width: f64 = members.iter().map(|i| entries[*i].1).sum();
-        let mut x = ((LEFT + style::DOUBLE_COLUMN - RIGHT - width) / 2.0 + 8.0).max(8.0);
-        for i in members {
-            let baseline = table.scope.baseline.as_ref() == Some(&table.scope.backends[i]);
-            legend_key(canvas, (x + 10.0, y), &looks[i], baseline, false)?;
-            canvas.text(&entries[i].0, (x + 24.0, y), Anchor::Left, style::FONT, style::INK)?;
-            x += entries[i].1;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn legends_break_into_lines_that_fit() {
-        let entries: Vec<(String, f64)> = (0..5).map(|i| (i.to_string(), 150.0)).collect();
-        assert_eq!(legend_lines(&entries), [vec![0, 1], vec![2, 3], vec![4]]);
-        let wide = [("w".to_string(), 900.0), ("x".to_string(), 10.0)];
-        assert_eq!(legend_lines(&wide), [[0], [1]]);
-    }
 
     #[test]
     fn the_axis_starts_at_one_and_ends_where_the_curves_have_passed() {

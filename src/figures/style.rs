@@ -9,6 +9,8 @@ use plotters::style::RGBColor;
 
 /// Width of a figure over both columns of a paper.
 pub const DOUBLE_COLUMN: f64 = 504.0;
+/// Width of a figure in one column.
+pub const SINGLE_COLUMN: f64 = 240.0;
 /// Size of titles, axis labels and legends.
 pub const FONT: f64 = 9.0;
 /// Size of tick labels and of counts under titles.
@@ -24,6 +26,8 @@ pub const SMALL_MARK: f64 = 1.4;
 /// Curves are thinned to this precision: an eighth of a curve's width, 1.25 dots at 600 dpi.
 pub const PRECISION: f64 = 0.15;
 
+/// Background.
+pub const PAPER: RGBColor = RGBColor(255, 255, 255);
 /// Text.
 pub const INK: RGBColor = RGBColor(0, 0, 0);
 /// Counts under titles, ticks.
@@ -55,6 +59,85 @@ const DASHED: &[f64] = &[3.5, 2.0];
 const DOTTED: &[f64] = &[1.2, 1.5];
 const DASH_DOT: &[f64] = &[5.0, 1.6, 1.2, 1.6];
 const LONG: &[f64] = &[8.0, 2.5];
+
+/// Colours of things that are no backends (distributions, groups), in order.
+pub const SERIES: [RGBColor; 8] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, INDIGO, OLIVE, GREY];
+
+/// Light as on paper, or dark as on slides and screens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// Black on white.
+    #[default]
+    Light,
+    /// Light on nearly black.
+    Dark,
+}
+
+/// Every colour of this file that is another one in the dark theme.
+const DARKENED: [(RGBColor, RGBColor); 17] = [
+    (PAPER, RGBColor(22, 24, 28)),
+    (INK, RGBColor(238, 238, 238)),
+    (SOFT_INK, RGBColor(172, 176, 184)),
+    (FRAME, RGBColor(140, 144, 152)),
+    (GRID, RGBColor(58, 62, 70)),
+    (FINE_GRID, RGBColor(38, 41, 47)),
+    (DARK, RGBColor(196, 198, 202)),
+    (GREY, RGBColor(140, 142, 146)),
+    (SKY, RGBColor(120, 212, 245)),
+    (GREEN, RGBColor(40, 200, 150)),
+    (BLUE, RGBColor(72, 144, 240)),
+    (VERMILLION, RGBColor(245, 126, 48)),
+    (PURPLE, RGBColor(222, 150, 192)),
+    (WINE, RGBColor(216, 92, 152)),
+    (OLIVE, RGBColor(192, 192, 92)),
+    (INDIGO, RGBColor(146, 128, 240)),
+    (ROSE, RGBColor(232, 140, 156)),
+];
+
+/// Stops of the colours of heat maps: one hue, only ever darker (lighter in the dark theme), so that they can be ordered
+/// without any colour vision.
+const HEAT: [RGBColor; 5] = [
+    RGBColor(232, 240, 248),
+    RGBColor(170, 201, 226),
+    RGBColor(96, 152, 199),
+    RGBColor(34, 94, 158),
+    RGBColor(8, 36, 84),
+];
+const DARK_HEAT: [RGBColor; 5] = [
+    RGBColor(36, 44, 58),
+    RGBColor(38, 78, 120),
+    RGBColor(56, 126, 178),
+    RGBColor(130, 188, 222),
+    RGBColor(236, 246, 252),
+];
+
+impl Theme {
+    /// A colour of the light theme in this one.
+    pub fn color(self, light: RGBColor) -> RGBColor {
+        match self {
+            Self::Light => light,
+            Self::Dark => DARKENED.iter().find(|(from, _)| *from == light).map_or(light, |(_, to)| *to),
+        }
+    }
+
+    /// A colour of the light theme in this one, mixed with the paper: 0 is paper, 1 the colour itself.
+    pub fn tint(self, light: RGBColor, strength: f64) -> RGBColor {
+        mixed(self.color(PAPER), self.color(light), strength)
+    }
+
+    /// Colour of a heat from 0 to 1.
+    pub fn heat(self, heat: f64) -> RGBColor {
+        let stops = if self == Self::Light { HEAT } else { DARK_HEAT };
+        let at = heat.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
+        let low = (at.floor() as usize).min(stops.len() - 2);
+        mixed(stops[low], stops[low + 1], at - low as f64)
+    }
+}
+
+fn mixed(a: RGBColor, b: RGBColor, share: f64) -> RGBColor {
+    let of = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
+    RGBColor(of(a.0, b.0), of(a.1, b.1), of(a.2, b.2))
+}
 
 /// Shape of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +246,25 @@ mod tests {
                 assert!((a.color, a.dash) != (b.color, b.dash), "{a:?} and {b:?}");
                 assert!((a.color, a.mark) != (b.color, b.mark), "{a:?} and {b:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_colour_has_a_dark_form_of_its_own_that_stands_out() {
+        let light = |c: RGBColor| 0.2126 * f64::from(c.0) + 0.7152 * f64::from(c.1) + 0.0722 * f64::from(c.2);
+        let paper = Theme::Dark.color(PAPER);
+        let known = KNOWN.iter().map(|(_, look)| look).chain(&SPARE);
+        for look in known {
+            let dark = Theme::Dark.color(look.color);
+            assert!(light(dark) > light(paper) + 70.0, "{look:?} is too dark: {dark:?}");
+        }
+        for (i, (_, a)) in DARKENED.iter().enumerate() {
+            assert!(DARKENED[..i].iter().all(|(_, b)| a != b), "{a:?} twice");
+        }
+        for theme in [Theme::Light, Theme::Dark] {
+            let steps: Vec<f64> = (0..=10).map(|i| light(theme.heat(f64::from(i) / 10.0))).collect();
+            let falls = steps.windows(2).all(|p| p[0] > p[1]);
+            assert!(falls || steps.windows(2).all(|p| p[0] < p[1]), "{steps:?}");
         }
     }
 

@@ -78,6 +78,17 @@ impl Table {
         seen
     }
 
+    /// All rows, in order.
+    pub fn all(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().map(|cells| Row { table: self, cells })
+    }
+
+    /// The scope's sentences and the notes: the end of every caption.
+    pub fn remarks(&self) -> String {
+        let notes: String = self.notes.iter().map(|note| format!(" {note}")).collect();
+        self.scope.sentences() + &notes
+    }
+
     fn column(&self, name: &str) -> usize {
         let at = self.columns.iter().position(|c| *c == name);
         at.expect("figures read only columns that they write")
@@ -112,7 +123,15 @@ pub struct Row<'t> {
     cells: &'t [Cell],
 }
 
-impl Row<'_> {
+impl<'t> Row<'t> {
+    /// The text in a column; empty for a number.
+    pub fn text(&self, column: &str) -> &'t str {
+        match &self.cells[self.table.column(column)] {
+            Cell::Text(text) => text,
+            _ => "",
+        }
+    }
+
     /// The number in a column (counts too); NaN for a text.
     pub fn number(&self, column: &str) -> f64 {
         match &self.cells[self.table.column(column)] {

@@ -7,7 +7,7 @@ use super::error::{At, StoreError};
 use super::rows::{RunRow, SelectedMix, read_mixes, read_runs, unsigned};
 use super::summary::slowdown;
 use super::{FILE_NAME, MixEntry, RunStatus, columns, format, physics};
-use crate::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
+use crate::dataset::{Attributes, Dataset, Details, RunResults, ScenarioResults};
 use mixlab_contract::scenario::hex;
 use mixlab_contract::{Bytes, Flow, NodeId, Scenario, ScenarioParts, SimDuration, SimTime};
 use sha2::{Digest, Sha256};
@@ -280,7 +280,8 @@ impl Reader {
             }
         }
         let (mix_id, digest, attributes) = (mix.entry.mix_id, mix.digest.clone(), mix.entry.attributes.clone());
-        Ok(ScenarioResults { mix_id, digest, attributes, size_bytes, ideal_fct_ns, runs, missing })
+        let details = Details::default();
+        Ok(ScenarioResults { mix_id, digest, attributes, size_bytes, ideal_fct_ns, runs, missing, details })
     }
 
     async fn read_outcomes(

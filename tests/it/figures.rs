@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mixlab::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
-use mixlab::figures::{self, Cell, Figure, FigureError, Request, Table};
+use mixlab::dataset::{Attributes, Dataset, Details, RunResults, ScenarioResults};
+use mixlab::figures::{self, Cell, Figure, FigureError, Page, Request, Table};
 
 /// A small deterministic stream of numbers (SplitMix64), so that the tests need no random crate.
 struct Stream(u64);
@@ -51,11 +51,12 @@ fn scenario(mix_id: u64, sizes: &[u64], runs: Vec<(&str, RunResults)>) -> Scenar
         ideal_fct_ns: vec![1000; sizes.len()].into(),
         runs: runs.into_iter().map(|(id, run)| (id.to_string(), run)).collect(),
         missing: BTreeMap::new(),
+        details: Details::default(),
     }
 }
 
 fn against(baseline: &str) -> Request {
-    Request { baseline: Some(baseline.to_string()), backends: None }
+    Request { baseline: Some(baseline.to_string()), ..Request::default() }
 }
 
 fn named(name: &str) -> &'static dyn Figure {
@@ -179,7 +180,7 @@ fn the_cost_of_a_formula_is_shown_only_if_somebody_asks() {
     let dataset = plausible(2, 10, &["packet", "ideal"]);
     let shown = |request: &Request| named("runtime").data(&dataset, request).expect("data is complete").scope.backends;
     assert_eq!(shown(&Request::default()), ["packet"]);
-    let asked = Request { baseline: None, backends: Some(vec!["ideal".into(), "packet".into()]) };
+    let asked = Request { baseline: None, backends: Some(vec!["ideal".into(), "packet".into()]), ..Request::default() };
     assert_eq!(shown(&asked), ["packet", "ideal"]);
     let alone = plausible(2, 10, &["ideal"]);
     assert_eq!(named("runtime").data(&alone, &Request::default()).expect("it ran").scope.backends, ["ideal"]);
@@ -205,9 +206,11 @@ fn a_scenario_without_one_of_the_runs_is_left_out_for_all_and_the_caption_says_s
 fn missing_data_names_backend_and_mixes_and_leaves_no_file() {
     let dataset = plausible(3, 20, &["packet", "flowsim"]);
     let out = tempfile::tempdir().expect("a temporary directory");
-    let request = Request { baseline: Some("ns3".into()), backends: Some(vec!["flowsim".into()]) };
+    let request =
+        Request { baseline: Some("ns3".into()), backends: Some(vec!["flowsim".into()]), ..Request::default() };
     for figure in figures::all() {
-        let error = figures::write(*figure, &dataset, &request, out.path()).expect_err("ns3 never ran");
+        let error =
+            figures::write(*figure, &dataset, &request, &Page::default(), out.path()).expect_err("ns3 never ran");
         assert!(error.is_missing_data());
         let message = error.to_string();
         assert!(message.contains("ns3 in mixes 0–2") && message.contains(figure.name()), "{message}");
@@ -217,7 +220,7 @@ fn missing_data_names_backend_and_mixes_and_leaves_no_file() {
     assert_eq!(std::fs::read_dir(out.path()).expect("the directory").count(), 0);
     let error = named("error-cdf").data(&dataset, &Request::default()).expect_err("no baseline");
     assert!(matches!(error, FigureError::NoBaseline { .. }) && !error.is_missing_data());
-    let alone = Request { baseline: Some("packet".into()), backends: Some(vec![]) };
+    let alone = Request { baseline: Some("packet".into()), backends: Some(vec![]), ..Request::default() };
     let error = named("error-cdf").data(&dataset, &alone).expect_err("nothing to compare");
     assert!(matches!(error, FigureError::TooFewBackends { .. }), "{error}");
 }
@@ -227,8 +230,10 @@ fn equal_data_give_equal_bytes_in_every_form() {
     let dataset = plausible(6, 300, &["packet", "flowsim", "flowsim-window", "m4", "ideal", "another"]);
     let (first, second) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     for figure in figures::all() {
-        let one = figures::write(*figure, &dataset, &against("packet"), first.path()).expect("it draws");
-        let two = figures::write(*figure, &dataset.clone(), &against("packet"), second.path()).expect("it draws");
+        let one =
+            figures::write(*figure, &dataset, &against("packet"), &Page::default(), first.path()).expect("it draws");
+        let two = figures::write(*figure, &dataset.clone(), &against("packet"), &Page::default(), second.path())
+            .expect("it draws");
         assert_eq!(one.caption, two.caption);
         let files = [(&one.svg, &two.svg), (&one.pdf, &two.pdf), (&one.png, &two.png), (&one.csv, &two.csv)];
         for (a, b) in files {
@@ -262,7 +267,7 @@ fn degenerate_data_are_drawn_or_refused_but_never_panic() {
         let dataset = Dataset { scenarios: vec![scenario(0, &sizes, pair)] };
         for figure in figures::all() {
             let out = tempfile::tempdir().expect("a temporary directory");
-            match figures::write(*figure, &dataset, &against("packet"), out.path()) {
+            match figures::write(*figure, &dataset, &against("packet"), &Page::default(), out.path()) {
                 Ok(written) => assert!(written.png.exists(), "{case}"),
                 Err(error) => assert!(error.is_missing_data(), "{case}: {error}"),
             }
@@ -274,7 +279,8 @@ fn degenerate_data_are_drawn_or_refused_but_never_panic() {
 fn a_million_flows_draw_and_stay_under_a_megabyte() {
     let dataset = plausible(1, 1_000_000, &["packet", "flowsim", "flowsim-window", "m4"]);
     let out = tempfile::tempdir().expect("a temporary directory");
-    let written = figures::write(named("slowdown-cdf"), &dataset, &against("packet"), out.path()).expect("it draws");
+    let written = figures::write(named("slowdown-cdf"), &dataset, &against("packet"), &Page::default(), out.path())
+        .expect("it draws");
     let bytes = std::fs::metadata(&written.svg).expect("written").len();
     println!("{bytes} bytes of SVG");
     assert!(bytes < 1_000_000, "{bytes} bytes of SVG");
@@ -286,7 +292,8 @@ fn a_failed_write_leaves_no_temporary_files() {
     let out = tempfile::tempdir().expect("a temporary directory");
     std::fs::create_dir(out.path().join("runtime.csv")).expect("a directory in the way");
     let dataset = plausible(2, 10, &["packet", "flowsim"]);
-    let error = figures::write(named("runtime"), &dataset, &against("packet"), out.path()).expect_err("in the way");
+    let error = figures::write(named("runtime"), &dataset, &against("packet"), &Page::default(), out.path())
+        .expect_err("in the way");
     assert!(matches!(error, FigureError::Write { .. }) && !error.is_missing_data(), "{error}");
     let names = std::fs::read_dir(out.path()).expect("the directory").map(|e| e.expect("an entry").file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
@@ -294,7 +301,7 @@ fn a_failed_write_leaves_no_temporary_files() {
 
 fn keep(dataset: &Dataset, request: &Request, dir: &Path) {
     for figure in figures::all() {
-        let written = figures::write(*figure, dataset, request, dir).expect("it draws");
+        let written = figures::write(*figure, dataset, request, &Page::default(), dir).expect("it draws");
         println!("{}: {}", written.png.display(), written.caption);
     }
 }
@@ -333,6 +340,7 @@ fn demonstration_figures_draw() {
     let mut no_baseline = plausible(6, 2000, &["flowsim", "flowsim-window"]);
     no_baseline.scenarios.iter_mut().for_each(|s| s.size_bytes = Arc::from(vec![20_000; 2000]));
     for name in ["slowdown-cdf", "runtime"] {
-        figures::write(named(name), &no_baseline, &Request::default(), &dir.join("no-baseline")).expect("it draws");
+        figures::write(named(name), &no_baseline, &Request::default(), &Page::default(), &dir.join("no-baseline"))
+            .expect("it draws");
     }
 }

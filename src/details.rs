@@ -1,0 +1,131 @@
+//! What figures want to know beyond the columns of the store: the demand on racks and channels, worked out from a scenario,
+//! and the queues of its packet simulation, which runs again for it under the engine's own probe.
+//!
+//! The engine is a pure function of the scenario and probes change nothing, so the second run *is* the stored one, with its
+//! queues visible. Left out: queues of other backends (fluid models have none, ns-3 does not tell).
+
+use crate::dataset::{ChannelLoad, QueueSeries, Tier, Traffic};
+use mixlab_contract::{
+    Backend, ChannelId, FlowOutcome, NodeId, NodeKind, RunError, Scenario, Silent, SimDuration, SimTime, Topology,
+    drive,
+};
+use mixlab_packet::PacketBackend;
+use mixlab_packet::PacketNetwork;
+use mixlab_packet::fidelity::Ns3;
+use mixlab_packet::probe::ChannelSeries;
+use mixlab_packet::queue::Wheel;
+use std::collections::BTreeMap;
+
+/// Demand of a scenario. Cost: O(hops of all flows).
+pub fn traffic(scenario: &Scenario) -> Traffic {
+    let topology = scenario.topology();
+    let (rack_of, racks) = racks(topology);
+    let mut rack_flows = vec![0; racks * racks];
+    let mut rack_bytes = vec![0u64; racks * racks];
+    let mut bytes = vec![0u64; topology.channel_count()];
+    for index in scenario.indices() {
+        let flow = scenario.flow(index);
+        let pair = rack_of[flow.src.0 as usize] * racks + rack_of[flow.dst.0 as usize];
+        rack_flows[pair] += 1;
+        rack_bytes[pair] = rack_bytes[pair].saturating_add(flow.size.0);
+        scenario.path(index).iter().for_each(|c| bytes[c.index()] = bytes[c.index()].saturating_add(flow.size.0));
+    }
+    let seconds = match (scenario.flows().first(), scenario.flows().last()) {
+        (Some(first), Some(last)) => last.start.since(first.start).as_secs_f64(),
+        _ => 0.0,
+    };
+    let channel = |c: u32| {
+        let channel = ChannelId(c);
+        let offered = bytes[channel.index()] as f64 * 8.0;
+        let load = if seconds > 0.0 { offered / seconds / topology.link(channel).rate.0 as f64 } else { f64::NAN };
+        ChannelLoad { tier: tier(topology, channel), load }
+    };
+    let channels = (0..topology.channel_count() as u32).map(channel).collect();
+    Traffic { racks, rack_flows, rack_bytes, channels, oversubscription: oversubscription(topology) }
+}
+
+/// Rack of every host, by node id, and how many there are.
+fn racks(topology: &Topology) -> (Vec<usize>, usize) {
+    let mut numbers: BTreeMap<NodeId, usize> = BTreeMap::new();
+    let mut rack_of = vec![0; topology.node_count()];
+    for host in topology.hosts() {
+        let next = numbers.len();
+        rack_of[host.0 as usize] = *numbers.entry(topology.switch_of(host)).or_insert(next);
+    }
+    (rack_of, numbers.len())
+}
+
+fn tier(topology: &Topology, channel: ChannelId) -> Tier {
+    match (topology.kind(topology.tail(channel)), topology.kind(topology.head(channel))) {
+        (NodeKind::Host, _) => Tier::HostUp,
+        (_, NodeKind::Host) => Tier::HostDown,
+        _ => Tier::Fabric,
+    }
+}
+
+/// Largest ratio, over switches with hosts, of the rate towards hosts to the rate towards switches.
+fn oversubscription(topology: &Topology) -> f64 {
+    let ratio = |switch: &NodeId| {
+        let rate = |kind: NodeKind| -> f64 {
+            let towards = topology.outgoing(*switch).iter().filter(|c| topology.kind(topology.head(**c)) == kind);
+            towards.map(|c| topology.link(*c).rate.0 as f64).sum()
+        };
+        let (down, up) = (rate(NodeKind::Host), rate(NodeKind::Switch));
+        if up > 0.0 { down / up } else { 0.0 }
+    };
+    topology.switch_order().iter().map(ratio).fold(0.0, f64::max)
+}
+
+/// Rows and columns that a heat map of queues can show.
+const MOST_CHANNELS: usize = 64;
+const INTERVALS: u64 = 240;
+
+/// Queues and utilisations of the `packet` backend's run: of the switch ports that data cross (those with the most bytes if
+/// there are more than 64), at 240 equal steps from the first start to the last delivery. Cost: the run again.
+///
+/// # Errors
+/// What the engine says, and [`RunError`] if the scenario is not one of its.
+pub fn queues(scenario: &Scenario, last_delivery_ns: u64) -> Result<QueueSeries, RunError> {
+    let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
+    PacketBackend::NS3.check(scenario).map_err(|e| failed(e.to_string()))?;
+    let first = scenario.flows().first().map_or(SimTime::ZERO, |f| f.start);
+    let span = SimTime::from_ns(last_delivery_ns).ps().saturating_sub(first.ps());
+    let interval = SimDuration::from_ps(span.div_ceil(INTERVALS).max(1));
+    let channels = busiest_ports(scenario);
+    let probe = ChannelSeries::new(channels.clone(), first + interval, interval);
+    let mut network = PacketNetwork::<Wheel, _, Ns3>::observed(scenario, probe);
+    let _: Vec<FlowOutcome> = drive(&mut network, scenario, &Silent)?;
+    let samples = network.into_probe().samples;
+    let topology = scenario.topology();
+    let full = |c: ChannelId| topology.link(c).rate.0 as f64 * interval.as_secs_f64() / 8.0;
+    Ok(QueueSeries {
+        backend: "packet".into(),
+        first_ns: (first + interval).ns_floor(),
+        interval_ns: interval.ps() / 1000,
+        channels: channels.iter().map(|c| name(topology, *c)).collect(),
+        queued_bytes: samples.iter().map(|s| s.queued.0).collect(),
+        utilisation: samples.iter().map(|s| s.sent.0 as f64 / full(s.channel)).collect(),
+    })
+}
+
+/// Switch ports that data cross, by channel: hosts first, then the fabric; at most [`MOST_CHANNELS`].
+fn busiest_ports(scenario: &Scenario) -> Vec<ChannelId> {
+    let topology = scenario.topology();
+    let mut bytes = vec![0u64; topology.channel_count()];
+    for index in scenario.indices() {
+        let size = scenario.flow(index).size.0;
+        scenario.path(index).iter().for_each(|c| bytes[c.index()] = bytes[c.index()].saturating_add(size));
+    }
+    let all = (0..topology.channel_count() as u32).map(ChannelId);
+    let mut ports: Vec<ChannelId> =
+        all.filter(|c| tier(topology, *c) != Tier::HostUp && bytes[c.index()] > 0).collect();
+    ports.sort_by_key(|c| std::cmp::Reverse(bytes[c.index()]));
+    ports.truncate(MOST_CHANNELS);
+    ports.sort_by_key(|c| (tier(topology, *c), *c));
+    ports
+}
+
+fn name(topology: &Topology, channel: ChannelId) -> String {
+    let node = |n: NodeId| if topology.kind(n) == NodeKind::Host { format!("h{}", n.0) } else { format!("s{}", n.0) };
+    format!("{}→{}", node(topology.tail(channel)), node(topology.head(channel)))
+}
