@@ -1,6 +1,6 @@
 //! The backends of this build and the external ones, by name, and the groups a subcommand may mean.
 
-use crate::external::{ExternalBackend, Manifest};
+use crate::external::{self, ExternalBackend};
 use crate::floor::FloorBackend;
 use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_contract::{Availability, Backend, IdealBackend};
@@ -39,7 +39,7 @@ pub struct BackendOptions {
     /// Dense supervision from the packet simulations.
     pub supervise: bool,
     /// External backends that were found.
-    pub external: Vec<Arc<Manifest>>,
+    pub external: Vec<Arc<external::Manifest>>,
 }
 
 /// Why a requested backend can't be used.

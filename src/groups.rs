@@ -115,6 +115,7 @@ mod tests {
             ideal_fct_ns: vec![1, 1].into(),
             runs: [("packet".into(), run(truth)), ("m4".into(), run(guess))].into(),
             missing: BTreeMap::new(),
+            details: crate::dataset::Details::default(),
         };
         let scenarios =
             vec![scenario(0, "dctcp", 1.5, 1.5), scenario(1, "dctcp", 2.0, 3.0), scenario(2, "timely", 4.0, 3.0)];
