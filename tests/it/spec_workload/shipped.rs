@@ -74,7 +74,7 @@ fn shipped_sizes_are_read_and_have_sensible_means() {
 
 #[test]
 fn shipped_mixes_become_scenarios_with_both_generators() {
-    for (list, count) in [("0.mix.json", 1), ("demo.mix.json", 6)] {
+    for (list, count) in [("0.mix.json", 1), ("demo.mix.json", 6), ("tcp.mix.json", 7)] {
         let loaded = load_mixes(&shipped_spec().join(list)).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!((loaded.mixes.len(), loaded.warnings.len()), (count, 0));
         for mix in &loaded.mixes {
