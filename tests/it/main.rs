@@ -16,4 +16,5 @@ mod spec_workload;
 mod store;
 mod supervision;
 mod torture;
+mod tcp;
 mod twins;
