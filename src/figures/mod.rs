@@ -23,6 +23,7 @@ mod scope;
 mod slowdown_cdf;
 mod style;
 mod table;
+mod training;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use canvas::{Canvas, DrawResult};
 pub use error::{FigureError, Missing};
 pub use scope::Scope;
 pub use table::{Cell, Row, Table};
+pub use training::Training;
 
 use crate::atomic::Replacement;
 use crate::dataset::Dataset;

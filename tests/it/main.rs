@@ -11,4 +11,5 @@ mod resume;
 mod spec_workload;
 mod store;
 mod supervision;
+mod train;
 mod twins;
