@@ -77,6 +77,9 @@ pub struct PaperArgs {
     /// Busy periods with this many flows at a time, or more, are left out [default: 150]
     #[arg(long, value_name = "N", value_parser = count)]
     pub most_active: Option<usize>,
+    /// Busy periods of more flows than this are left out: a step costs what its periods have [default: none]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub longest: Option<usize>,
     /// Weight of the loss of remaining sizes; 0 = no such supervision [default: 0.005]
     #[arg(long, value_name = "X", value_parser = not_negative)]
     pub remaining_weight: Option<f32>,
@@ -228,6 +231,7 @@ impl PaperArgs {
             ("--epochs", self.epochs.is_some()),
             ("--periods", self.periods.is_some()),
             ("--most-active", self.most_active.is_some()),
+            ("--longest", self.longest.is_some()),
             ("--remaining-weight", self.remaining_weight.is_some()),
             ("--queue-weight", self.queue_weight.is_some()),
             ("--reduction", self.reduction.is_some()),

@@ -22,6 +22,7 @@ use mixlab_contract::Backend;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -43,6 +44,9 @@ pub struct TestArgs {
     /// Instead of --mixes: the tenth of the stored scenarios that `train --stored` holds out for tests
     #[arg(long, conflicts_with = "draws")]
     pub stored: bool,
+    /// Only mixes (or draws) with these ids; from 0, end excluded
+    #[arg(long, value_name = "FROM..TO", value_parser = ids)]
+    pub ids: Option<Range<u64>>,
     /// Backend taken as truth [default: packet; packet-clean with --fidelity clean]
     #[arg(long, value_name = "BACKEND")]
     pub baseline: Option<String>,
@@ -55,6 +59,11 @@ pub struct TestArgs {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = TableFormat::Table)]
     pub format: TableFormat,
+}
+
+fn ids(text: &str) -> Result<Range<u64>, String> {
+    let ends = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    ends.filter(|r: &Range<u64>| !r.is_empty()).ok_or_else(|| "expected FROM..TO, such as 0..20".into())
 }
 
 /// Runs the model on scenarios whose truth is stored, and prints how far it is off.
@@ -103,7 +112,7 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
 }
 
 async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenario>, Failure> {
-    let scenarios = match (&common.mixes, args.draws, args.stored) {
+    let mut scenarios = match (&common.mixes, args.draws, args.stored) {
         (_, Some(count), _) => draw(common, args.mixspace.as_deref(), args.draw_flows, Role::Test, count)?,
         (_, None, true) => std::mem::take(&mut stored_sets(common).await?[Role::Test as usize]),
         (Some(file), None, false) => planned_scenarios(common, file)?,
@@ -111,8 +120,10 @@ async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenar
             return Err(Failure::new(Exit::Usage, "test on what? give --mixes FILE, --draws N or --stored"));
         }
     };
+    scenarios.retain(|s| args.ids.as_ref().is_none_or(|ids| ids.contains(&s.entry.mix_id)));
     if scenarios.is_empty() {
-        return Err(Failure::new(Exit::MissingResults, "no stored scenario is held out for tests"));
+        let text = if args.stored { "no stored scenario is held out for tests" } else { "no mix has one of these ids" };
+        return Err(Failure::new(Exit::MissingResults, text));
     }
     Ok(scenarios)
 }

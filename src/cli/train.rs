@@ -7,6 +7,8 @@ use super::learning::{Architecture, LearningArgs};
 use super::sweep::{execute_on, exit_of, provenance, watch_signals};
 use super::{progress, remark, warn};
 use crate::backends::{self, BackendOptions};
+use crate::dataset::Dataset;
+use crate::figures::{self, Request, Training};
 use crate::plan::PlannedScenario;
 use crate::runner::{StopFlag, SweepSummary, unix_time_s};
 use crate::spec;
@@ -14,7 +16,8 @@ use crate::store::{Reader, Selection};
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, Recipe};
 use crate::train::course::{Corrected, Course};
 use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
-use crate::train::paper::{Paper, Periods};
+use crate::train::log;
+use crate::train::paper::{Labelling, Paper, Periods};
 use crate::train::session::{Ended, Session, SessionError, Surroundings};
 use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError};
 use clap::Args;
@@ -22,7 +25,7 @@ use mixlab_m4::train::Lesson;
 use mixlab_m4::train::paper;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Options of `train`.
@@ -144,7 +147,7 @@ fn drawn_sets(common: &Common, data: &DataArgs) -> Result<Sets, Failure> {
 /// The first `count` draws of a role.
 pub fn draw(
     common: &Common,
-    space: Option<&std::path::Path>,
+    space: Option<&Path>,
     flows: Option<u32>,
     role: Role,
     count: u64,
@@ -253,6 +256,7 @@ async fn learn(
         until: args.until,
     };
     let ended = follow(common, &session, &mut *course)?;
+    draw_curve(common, &args.out)?;
     Ok(conclude(common, &session, &*course, ended))
 }
 
@@ -292,7 +296,9 @@ async fn published(
 ) -> Result<Box<dyn Course>, Failure> {
     let options = args.learning.paper()?;
     recipe.options = Paper::recipe(&options);
-    let periods = labelled(common, &training, &options, truth).await?;
+    let longest = args.learning.paper.longest.map(|n| ("longest".to_owned(), n.to_string()));
+    recipe.options.extend(longest);
+    let periods = labelled(common, args, &training, &options, truth).await?;
     let counts = [("periods", periods.training.len()), ("periods that set the rate", periods.validation.len())];
     recipe.lessons.extend(counts.map(|(name, count)| (name.to_owned(), count.to_string())));
     remark(common, &format!("{} busy periods to learn from", periods.training.len()));
@@ -308,31 +314,31 @@ async fn published(
 /// Busy periods of the lessons with their labels from the store.
 async fn labelled(
     common: &Common,
+    args: &TrainArgs,
     training: &Lessons,
     options: &paper::Options,
     truth: &str,
 ) -> Result<Periods, Failure> {
     let reader = Reader::open(&common.root).await?;
-    let mut supervisions = Vec::new();
-    let mut bare = 0;
-    for digest in &training.digests {
-        let wanted = needs_supervision(options);
-        let found = if wanted { reader.supervision(digest, truth).await? } else { None };
+    let mut labelling = Labelling::new(&training.lessons, options, args.learning.paper.longest);
+    let (mut bare, wanted) = (0, needs_supervision(options));
+    for number in labelling.lessons() {
+        let found = if wanted { reader.supervision(&training.digests[number], truth).await? } else { None };
         bare += usize::from(wanted && found.is_none());
-        supervisions.push(found);
+        let labelled = labelling.label(number, &training.lessons[number], found.as_ref());
+        labelled.map_err(|e| Failure::new(Exit::Store, format!("supervision by {truth}: {e}")))?;
     }
-    let periods = Periods::of(&training.lessons, &supervisions, options);
-    let periods = periods.map_err(|e| Failure::new(Exit::Store, format!("supervision by {truth}: {e}")))?;
     let mut warnings = Vec::new();
     if bare > 0 {
         warnings.push(format!("{bare} scenarios have no supervision by `{truth}`: they teach slowdowns only"));
     }
-    if periods.unsupported > 0 {
-        let count = periods.unsupported;
+    if labelling.unsupported > 0 {
+        let count = labelling.unsupported;
         warnings
             .push(format!("{count} scenarios are not learned from, because the model's parameters can't express them"));
     }
     warn(common, &warnings);
+    let periods = labelling.finish();
     if periods.training.is_empty() {
         let text = "no busy period to learn from: more scenarios, a larger --most-active, or a smaller --batch";
         return Err(Failure::new(Exit::MissingResults, text));
@@ -369,6 +375,19 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
     bar.finish_and_clear();
     signals.abort();
     Ok(ended?)
+}
+
+/// The loss curve so far, in the training's folder.
+fn draw_curve(common: &Common, folder: &Path) -> Result<(), Failure> {
+    let path = folder.join(log::CSV);
+    let log = log::Curve::read(&path).map_err(|e| Failure::internal(format!("{}: {e}", path.display())))?;
+    match figures::write(&Training { log }, &Dataset::default(), &Request::default(), folder) {
+        Ok(written) => remark(common, &format!("figure {}", written.svg.display())),
+        // Stopped before the first step.
+        Err(e) if e.is_missing_data() => {}
+        Err(e) => return Err(e.into()),
+    }
+    Ok(())
 }
 
 fn conclude(common: &Common, session: &Session, course: &dyn Course, ended: Ended) -> Exit {

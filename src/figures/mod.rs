@@ -40,6 +40,7 @@ mod slowdown_cdf;
 mod style;
 mod table;
 mod trace;
+mod training;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub use filter::{Filter, FilterError, KEYS as FILTER_KEYS};
 pub use scope::Scope;
 pub use style::Theme;
 pub use table::{Cell, Row, Table};
+pub use training::Training;
 
 use crate::atomic::Replacement;
 use crate::dataset::{Dataset, RunResults, ScenarioResults};

@@ -13,7 +13,7 @@ use crate::atomic;
 use mixlab_contract::{Backend, RunError, Supervision};
 use mixlab_m4::paper::{Checkpoint, Rules, parameters};
 use mixlab_m4::train::Lesson;
-use mixlab_m4::train::paper::{Options, Period, Sequence, SequenceError, Trainer, periods};
+use mixlab_m4::train::paper::{Drawn, Options, Period, Sequence, SequenceError, Trainer, periods};
 use mixlab_m4::weights::manifest::{MANIFEST_FILE, TENSORS_FILE};
 use mixlab_m4::{PaperBackend, weights::WeightsError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,50 +29,70 @@ pub struct Periods {
     pub validation: Vec<Sequence>,
     /// Congestion controls of the scenarios, by name.
     pub congestion_controls: Vec<String>,
+}
+
+/// Busy periods that were drawn and get their labels, one scenario after another: the supervision of all scenarios together may be
+/// too much for the memory.
+#[derive(Debug)]
+pub struct Labelling {
+    /// Lesson and period.
+    candidates: Vec<(usize, Period)>,
+    drawn: Drawn,
+    labelled: BTreeMap<usize, Sequence>,
+    controls: BTreeSet<String>,
     /// Scenarios that the model's 13 parameters can't express; nothing of them is learned.
     pub unsupported: usize,
 }
 
-impl Periods {
-    /// Draws periods from the lessons and labels them; `supervisions` has as many entries as `lessons`. Cost: one pass over every
-    /// supervision.
-    ///
-    /// # Errors
-    /// [`SequenceError`] if a supervision is malformed or another scenario's.
-    pub fn of(
-        lessons: &[Lesson],
-        supervisions: &[Option<Supervision>],
-        options: &Options,
-    ) -> Result<Self, SequenceError> {
-        let mut all = Self::default();
-        let mut candidates: Vec<(usize, Period)> = Vec::new();
-        let mut controls = BTreeSet::new();
+impl Labelling {
+    /// Draws periods of at most `longest` flows from the lessons.
+    pub fn new(lessons: &[Lesson], options: &Options, longest: Option<usize>) -> Self {
+        let (mut unsupported, mut candidates, mut controls) = (0, Vec::new(), BTreeSet::new());
         for (number, (scenario, outcomes)) in lessons.iter().enumerate() {
             if parameters(scenario).is_err() {
-                all.unsupported += 1;
+                unsupported += 1;
                 continue;
             }
             controls.insert(scenario.transport().congestion_control.name().to_owned());
-            candidates.extend(periods(scenario, outcomes).into_iter().map(|p| (number, p)));
+            let found = periods(scenario, outcomes).into_iter();
+            let short = found.filter(|p| longest.is_none_or(|most| p.flows.len() <= most));
+            candidates.extend(short.map(|p| (number, p)));
         }
-        all.congestion_controls = controls.into_iter().collect();
         let drawn = options.sampling.draw(candidates.iter().map(|(_, p)| p), options.batch, options.seed);
-        let mut labelled = BTreeMap::new();
-        let chosen: BTreeSet<usize> = drawn.training.iter().chain(&drawn.validation).copied().collect();
-        let mut of_lesson: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        chosen.into_iter().for_each(|c| of_lesson.entry(candidates[c].0).or_default().push(c));
-        for (number, periods) in of_lesson {
-            let (scenario, outcomes) = &lessons[number];
-            let own: Vec<Period> = periods.iter().map(|c| candidates[*c].1.clone()).collect();
-            let sequences = Sequence::of(scenario, outcomes, supervisions[number].as_ref(), &own)?;
-            labelled.extend(periods.into_iter().zip(sequences));
-        }
-        let mut take = |numbers: Vec<usize>| -> Vec<Sequence> {
-            let taken = numbers.iter().map(|c| labelled.remove(c));
+        Self { candidates, drawn, labelled: BTreeMap::new(), controls, unsupported }
+    }
+
+    /// Lessons of which some period was drawn, in order.
+    pub fn lessons(&self) -> BTreeSet<usize> {
+        self.drawn.training.iter().chain(&self.drawn.validation).map(|c| self.candidates[*c].0).collect()
+    }
+
+    /// Labels the periods of lesson `number`. Cost: one pass over the supervision.
+    ///
+    /// # Errors
+    /// [`SequenceError`] if the supervision is malformed or another scenario's.
+    pub fn label(
+        &mut self,
+        number: usize,
+        (scenario, outcomes): &Lesson,
+        supervision: Option<&Supervision>,
+    ) -> Result<(), SequenceError> {
+        let drawn = self.drawn.training.iter().chain(&self.drawn.validation).copied();
+        let own: Vec<usize> = drawn.filter(|c| self.candidates[*c].0 == number).collect();
+        let periods: Vec<Period> = own.iter().map(|c| self.candidates[*c].1.clone()).collect();
+        let sequences = Sequence::of(scenario, outcomes, supervision, &periods)?;
+        self.labelled.extend(own.into_iter().zip(sequences));
+        Ok(())
+    }
+
+    /// All periods, once every one of [`Self::lessons`] is labelled.
+    pub fn finish(mut self) -> Periods {
+        let mut take = |numbers: &[usize]| -> Vec<Sequence> {
+            let taken = numbers.iter().map(|c| self.labelled.remove(c));
             taken.map(|s| s.expect("every drawn period was labelled, and is drawn once")).collect()
         };
-        (all.training, all.validation) = (take(drawn.training), take(drawn.validation));
-        Ok(all)
+        let (training, validation) = (take(&self.drawn.training), take(&self.drawn.validation));
+        Periods { training, validation, congestion_controls: self.controls.into_iter().collect() }
     }
 }
 

@@ -15,6 +15,7 @@ mod settings;
 mod spec_workload;
 mod store;
 mod supervision;
-mod torture;
 mod tcp;
+mod torture;
+mod train;
 mod twins;
