@@ -10,7 +10,7 @@ use mixlab_contract::{
     Availability, Backend, Observer, Parallelism, RunError, RunOutput, Scenario, SimDuration, Unsupported,
 };
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Telemetry makes lone TIMELY and HPCC packets longer than the ideal FCT assumes, on every hop of every packet.
 const LONE_FLOW_SLACK: SimDuration = SimDuration::from_ns(2_000);
@@ -77,7 +77,7 @@ pub struct Judgement {
 /// # Errors
 /// If a folder can't be made.
 pub fn judge(backend: &dyn Backend, count: u64, work_root: &Path) -> std::io::Result<Vec<Judgement>> {
-    let kept = Kept { backend, work_root, runs: AtomicU64::new(0) };
+    let kept = Kept { backend, work_root, runs: AtomicU64::new(0), refused: AtomicBool::new(false) };
     std::fs::create_dir_all(work_root)?;
     let mut judgements = Vec::new();
     for law in Law::ALL {
@@ -90,6 +90,7 @@ pub fn judge(backend: &dyn Backend, count: u64, work_root: &Path) -> std::io::Re
             }
             match law.verdict(&kept, &scenario) {
                 Ok(()) => judgement.held += 1,
+                Err(_) if kept.refused.swap(false, Ordering::Relaxed) => judgement.left_out += 1,
                 Err(seen) => judgement.broken.push((seed, seen)),
             }
         }
@@ -103,6 +104,8 @@ struct Kept<'a> {
     backend: &'a dyn Backend,
     work_root: &'a Path,
     runs: AtomicU64,
+    /// Whether it was given a scenario that it does not support: a law may change one (open its loop, double its network).
+    refused: AtomicBool,
 }
 
 impl Backend for Kept<'_> {
@@ -131,8 +134,10 @@ impl Backend for Kept<'_> {
     }
 
     fn run(&self, scenario: &Scenario, _: &dyn Observer) -> Result<RunOutput, RunError> {
-        // A law may change a scenario (open its loop, double it); what is not supported then is an answer as well.
-        self.check(scenario).map_err(|e| RunError::Failed { message: e.to_string(), log_tail: String::new() })?;
+        if let Err(unsupported) = self.check(scenario) {
+            self.refused.store(true, Ordering::Relaxed);
+            return Err(RunError::Failed { message: unsupported.to_string(), log_tail: String::new() });
+        }
         let dir = self.work_root.join(self.runs.fetch_add(1, Ordering::Relaxed).to_string());
         let trouble = |e: std::io::Error| RunError::Failed { message: e.to_string(), log_tail: String::new() };
         std::fs::create_dir(&dir).map_err(trouble)?;

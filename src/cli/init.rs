@@ -27,7 +27,7 @@ pub fn run(common: &Common, args: &InitArgs) -> Result<Exit, Failure> {
         let text = format!("{} is there already; name another file, or overwrite it with --force", file.display());
         return Err(Failure::new(Exit::Usage, text));
     }
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = file.parent().unwrap_or(Path::new(""));
     write(file, MIX)?;
     for (name, text) in COMPANIONS {
         if !is_found(name, folder) {
@@ -41,7 +41,8 @@ pub fn run(common: &Common, args: &InitArgs) -> Result<Exit, Failure> {
 
 /// Whether a mix in `folder` would find the file.
 fn is_found(name: &str, folder: &Path) -> bool {
-    let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let named = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let absolute = named.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     Path::new(name).is_file() || absolute.ancestors().any(|dir| dir.join(name).is_file())
 }
 

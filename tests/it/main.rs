@@ -12,6 +12,7 @@ mod program;
 mod resume;
 mod schema;
 mod settings;
+mod signals;
 mod spec_workload;
 mod store;
 mod supervision;
