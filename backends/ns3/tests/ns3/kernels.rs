@@ -4,7 +4,7 @@
 //! one is named, and print a "skipped" line otherwise.
 
 use crate::stored::{all, folder};
-use crate::support::{script, unison_tree};
+use crate::support::{Keeper, script, unison_tree};
 use mixlab_contract::conformance::{
     Scope, disjoint_parts_do_not_interact, lone_flow_is_ideal, output_is_sound_and_repeatable, random_scenario,
 };
@@ -77,7 +77,7 @@ fn the_number_of_threads_reaches_the_program_and_only_if_asked_for() {
     script(&program, "while read -r line; do [ \"$line\" = end ] && break; done\necho \"arguments $*\"");
     let scenario = random_scenario(1, Scope { closed_loops: false, ..Scope::default() });
     let said = |backend: Ns3Backend| {
-        let result = backend.with_program(&program).run(&scenario, &Silent);
+        let result = backend.with_program(&program).run(&scenario, &Keeper(dir.path().into()));
         result.expect_err("the stand-in gives no results").to_string()
     };
     assert!(said(Ns3Backend::new().with_threads(3)).contains("'arguments batch 3'"));
