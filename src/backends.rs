@@ -122,6 +122,15 @@ fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     Ok(Arc::new(backend))
 }
 
+/// Which ns-3 there is: version, origin, build, kernels; or why there is none.
+pub fn ns3_found(options: &BackendOptions) -> String {
+    let found = match &options.ns3_dir {
+        Some(dir) => Ns3Backend::new().with_dir(dir),
+        None => Ns3Backend::new(),
+    };
+    found.describe().unwrap_or_else(|missing| missing)
+}
+
 /// The backends a name stands for: one, those of `mlsys`, those of `floor`, or `all` that are available here.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::data;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::status::stored_runs;
-use crate::backends::{self, NOT_BUILT, registry};
+use crate::backends::{self, NOT_BUILT, ns3_found, registry};
 use crate::conformance::{Judgement, judge};
 use crate::store::{Reader, StoreError, sqlite_version};
 use mixlab_contract::Availability;
@@ -17,6 +17,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let _ = writeln!(text, "machine   {}, {cpus} CPUs", processor());
     let _ = writeln!(text, "sqlite    {} (built in)", sqlite_version().await?);
+    let _ = writeln!(text, "ns-3      {}", ns3_found(&common.backends()));
     text.push_str("\nbackends\n");
     for backend in registry(&common.backends())? {
         let state = match backend.probe() {

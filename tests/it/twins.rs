@@ -9,7 +9,20 @@ use std::io::Write;
 
 #[test]
 fn packet_and_ns3_agree_to_the_nanosecond_on_random_scenarios() {
-    let ns3 = Ns3Backend::new();
+    agree_on_random_scenarios(&Ns3Backend::new());
+}
+
+/// A UNISON tree runs the default kernel unless it is told otherwise, with the default kernel's results.
+#[test]
+fn packet_and_a_unison_tree_agree_to_the_nanosecond_on_random_scenarios() {
+    let Some(tree) = std::env::var_os("MIXLAB_NS3_MTP_DIR") else {
+        let _ = writeln!(std::io::stderr(), "skipped: no UNISON tree named (set MIXLAB_NS3_MTP_DIR)");
+        return;
+    };
+    agree_on_random_scenarios(&Ns3Backend::new().with_dir(tree));
+}
+
+fn agree_on_random_scenarios(ns3: &Ns3Backend) {
     if let Availability::Missing { reason, hint } = ns3.probe() {
         // Straight to stderr: the test harness would swallow `eprintln!` of a test that passes.
         let _ = writeln!(std::io::stderr(), "skipped: {reason}; {hint}");
@@ -22,7 +35,7 @@ fn packet_and_ns3_agree_to_the_nanosecond_on_random_scenarios() {
             continue;
         }
         let ours = PacketBackend::NS3.run(&scenario, &Silent).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-        let theirs = InOwnFolder::run(&ns3, &scenario).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let theirs = InOwnFolder::run(ns3, &scenario).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         assert_eq!(ours.outcomes, theirs.outcomes, "seed {seed}");
         let counts = |c: &mixlab_contract::Counters| (c.packets, c.marks, c.pauses, c.drops);
         assert_eq!(counts(&ours.counters), counts(&theirs.counters), "seed {seed}");

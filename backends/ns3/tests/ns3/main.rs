@@ -2,6 +2,7 @@
 
 mod builds;
 mod failures;
+mod kernels;
 mod laws;
 mod orphans;
 mod stored;

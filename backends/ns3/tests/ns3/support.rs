@@ -18,6 +18,24 @@ pub fn real_ns3() -> Option<Ns3Backend> {
     }
 }
 
+/// A UNISON tree on this machine (`MIXLAB_NS3_MTP_DIR`, or `MIXLAB_NS3_DIR` if it has the mtp module), or `None` and a
+/// visible line.
+pub fn unison_tree() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).filter(|d| !d.is_empty()).map(PathBuf::from);
+    let dir = named("MIXLAB_NS3_MTP_DIR").or_else(|| named("MIXLAB_NS3_DIR"));
+    let Some(dir) = dir else {
+        eprintln!("skipped: no UNISON tree named (set MIXLAB_NS3_MTP_DIR)");
+        return None;
+    };
+    match Ns3Backend::new().with_dir(&dir).with_threads(1).probe() {
+        Availability::Available => Some(dir),
+        Availability::Missing { reason, hint } => {
+            eprintln!("skipped: {reason}; {hint}");
+            None
+        }
+    }
+}
+
 /// Whether the process is gone (or only waits to be collected by its parent), now or within a second.
 pub fn gone(pid: &str) -> bool {
     (0..100).any(|_| {
