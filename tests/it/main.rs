@@ -3,6 +3,7 @@
 mod cli;
 mod conformance;
 mod export;
+mod figure_tables;
 mod figures;
 mod import;
 mod layers;
