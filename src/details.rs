@@ -76,12 +76,12 @@ fn oversubscription(topology: &Topology) -> f64 {
     topology.switch_order().iter().map(ratio).fold(0.0, f64::max)
 }
 
-/// Rows and columns that a heat map of queues can show.
-const MOST_CHANNELS: usize = 64;
-const INTERVALS: u64 = 240;
+/// Rows that a heat map of queues can show, and samples in time, of which it shows the extremes.
+const MOST_CHANNELS: usize = 40;
+const INTERVALS: u64 = 2400;
 
 /// Queues and utilisations of the `packet` backend's run: of the switch ports that data cross (those with the most bytes if
-/// there are more than 64), at 240 equal steps from the first start to the last delivery. Cost: the run again.
+/// there are more than 64), at 2400 equal steps from the first start to the last delivery. Cost: the run again.
 ///
 /// # Errors
 /// What the engine says, and [`RunError`] if the scenario is not one of its.

@@ -59,8 +59,17 @@ pub struct Canvas<'a> {
     width: f64,
 }
 
+/// Nothing is drawn further out than this many points: whatever the data, lines stay of a length that can be drawn.
+const FURTHEST: f64 = 5000.0;
+
+fn bounded((x, y): Point) -> Point {
+    let inside = |v: f64| if v.is_nan() { 0.0 } else { v.clamp(-FURTHEST, FURTHEST) };
+    (inside(x), inside(y))
+}
+
 fn units(point: Point) -> (i32, i32) {
-    ((point.0 * UNITS).round() as i32, (point.1 * UNITS).round() as i32)
+    let (x, y) = bounded(point);
+    ((x * UNITS).round() as i32, (y * UNITS).round() as i32)
 }
 
 impl<'a> Canvas<'a> {
@@ -119,7 +128,8 @@ impl<'a> Canvas<'a> {
         if dash.is_empty() {
             return self.line(points, color, width);
         }
-        dashes(points, dash).iter().try_for_each(|piece| self.line(piece, color, width))
+        let points: Vec<Point> = points.iter().map(|p| bounded(*p)).collect();
+        dashes(&points, dash).iter().try_for_each(|piece| self.line(piece, color, width))
     }
 
     /// The part of a line that lies inside `frame`, in the look of a backend.

@@ -24,7 +24,7 @@ pub struct ErrorBoxes;
 
 const COLUMNS: &[&str] = &["attribute", "group", "backend", "scenarios", "part", "error_percent"];
 const NAME: &str = "error-boxes";
-const NEEDS: Needs = Needs { baseline: true, backends: 2, only_if_named: &["floor"] };
+const NEEDS: Needs = Needs { baseline: true, backends: 2, only_if_named: &["ideal", "floor"] };
 /// Fewer values make no box.
 const FEWEST: usize = 5;
 /// More different numbers are put into bins.
@@ -112,7 +112,7 @@ impl Figure for ErrorBoxes {
 
     fn size(&self, table: &Table, width: f64) -> Size {
         let panels = table.distinct("attribute").len();
-        Size { width, height: grid(table, width).bottom(panels) + BELOW }
+        Size { width, height: grid(table, width).bottom(panels) + BELOW + more(width) }
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {
@@ -161,7 +161,7 @@ fn grouped<'s>(
         return runs.map(|run| (run[0].0.clone(), run.iter().map(|(_, s)| *s).collect())).collect();
     }
     if equal.len() <= MOST_GROUPS {
-        return equal.into_iter().map(|run| (significant(run[0].0), of(run))).collect();
+        return equal.into_iter().map(|run| (exact(run[0].0), of(run))).collect();
     }
     bins(&equal, numbers.len()).iter().map(|bin| (span(bin), of(bin))).collect()
 }
@@ -184,13 +184,19 @@ fn span<T>(bin: &[(f64, T)]) -> String {
     if low == high { low } else { format!("{low}–{high}") }
 }
 
-/// At most two significant digits below 100: edges of bins need no more.
+/// Two significant digits below 100, whole numbers above: edges of bins need no more.
 fn significant_two(value: f64) -> String {
-    if value.abs() >= 10.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').into()
+    match value.abs() {
+        v if v >= 10.0 => format!("{value:.0}"),
+        v if v >= 1.0 => format!("{value:.1}").trim_end_matches(".0").into(),
+        _ => format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').into(),
     }
+}
+
+/// A single value: three significant digits without zeros at the end.
+fn exact(value: f64) -> String {
+    let text = significant(value);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
 /// Adds a group: its box and the values beyond, or all of a few values.
@@ -282,6 +288,11 @@ fn entries(table: &Table) -> Vec<Entry> {
     entries
 }
 
+/// Names may need a third line on narrow pages.
+fn more(page: f64) -> f64 {
+    if is_narrow(page) { 9.0 } else { 0.0 }
+}
+
 fn grid(table: &Table, page: f64) -> Grid {
     let narrow = is_narrow(page);
     let panels = table.distinct("attribute").len();
@@ -292,10 +303,10 @@ fn grid(table: &Table, page: f64) -> Grid {
         columns: if narrow { 2 } else { panels.clamp(2, 4) },
         left: if log { 22.0 + text_width("0.001", style::SMALL_FONT) } else { 36.0 },
         right: 10.0,
-        gap: 14.0,
+        gap: 18.0,
         top: legend::height(&entries(table), page) + ABOVE,
         height: if narrow { 66.0 } else { 86.0 },
-        between: ABOVE + BELOW,
+        between: ABOVE + BELOW + more(page),
     }
 }
 

@@ -89,7 +89,10 @@ impl Figure for ErrorCdf {
             title: title.to_string(),
             label: "error (%)",
             scale,
-            median: |percent| format!("{} %", significant(percent)),
+            median: |percent| match percent {
+                p if p > 0.0 && p < 0.001 => "< 0.001 %".to_string(),
+                p => format!("{} %", significant(p)),
+            },
         };
         scenario_cdf::draw(table, canvas, &STATISTICS.map(panel))
     }
@@ -174,7 +177,10 @@ fn notes(
             .notes
             .push(format!("Left out, because a backend and the baseline have no finished flow in common: mix {ids}."));
     }
-    if scale(table) == Scale::Log && table.rows.iter().any(|r| r[4] == Cell::Number(0.0)) {
-        table.notes.push("Errors of 0 are drawn at the left end.".to_string());
+    let largest = table.all().map(|row| row.number("value")).fold(0.0, f64::max);
+    if scale(table) == Scale::Log && table.all().any(|row| row.number("value") < largest * scenario_cdf::SMALLEST) {
+        table
+            .notes
+            .push("Errors of 0 and below one 100,000th of the largest lie at or left of the left end.".to_string());
     }
 }

@@ -10,7 +10,7 @@ use super::error::FigureError;
 use super::grid::{Grid, is_narrow};
 use super::legend::{self, Entry};
 use super::panel::{ABOVE, BELOW, Panel};
-use super::scope::{Scope, thousands};
+use super::scope::{Scope, counted, thousands};
 use super::style::{self, Look, Mark};
 use super::table::{Cell, Table};
 use super::{Figure, Needs, Request, Size};
@@ -68,10 +68,8 @@ impl Figure for FlowSizes {
     }
 
     fn caption(&self, table: &Table) -> String {
-        let flows =
-            |name: &str| table.select_all("distribution", name).next().map_or(0, |row| row.number("flows") as u64);
         let names = table.distinct("distribution");
-        let n: Vec<String> = names.iter().map(|name| format!("{name} {}", thousands(flows(name)))).collect();
+        let n: Vec<String> = names.iter().map(|name| format!("{name} {}", thousands(flows(table, name)))).collect();
         format!(
             "Flow sizes as drawn: share of flows of at most a size (left) and share of all bytes in such flows (right), by \
              distribution, all scenarios pooled (n, flows: {}). {}",
@@ -92,7 +90,8 @@ impl Figure for FlowSizes {
         for (i, name) in PANELS.into_iter().enumerate() {
             let panel = Panel { frame: grid.frame(i), x: Axis::around(&sizes), y: Axis::linear(0.0, 1.03) };
             panel.axes(canvas, true, grid.leftmost(i))?;
-            panel.heading(canvas, &format!("share of {name}"), "")?;
+            let all: u64 = table.distinct("distribution").iter().map(|d| flows(table, d)).sum();
+            panel.heading(canvas, &format!("share of {name}"), &format!("n = {}", counted(all as usize, "flow")))?;
             panel.x_label(canvas, "flow size (bytes)")?;
             for (distribution, entry) in table.distinct("distribution").into_iter().zip(&entries) {
                 let rows = table.select("share_of", name, "distribution", distribution);
@@ -102,6 +101,10 @@ impl Figure for FlowSizes {
         }
         Ok(())
     }
+}
+
+fn flows(table: &Table, distribution: &str) -> u64 {
+    table.select_all("distribution", distribution).next().map_or(0, |row| row.number("flows") as u64)
 }
 
 /// Corners of the distribution over flows, or over the bytes they carry.

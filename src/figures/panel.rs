@@ -54,7 +54,8 @@ impl Panel {
     /// The vertical axis with its grid, and both axis lines.
     pub fn y_axis(&self, canvas: &Canvas, labels: bool) -> DrawResult {
         let frame = self.frame;
-        let ticks = self.y.ticks(|ticks| ticks.len() as f64 * style::SMALL_FONT * 1.7 <= frame.height);
+        let apart = |pair: &[f64]| (self.y.place(pair[1]) - self.y.place(pair[0])) * frame.height;
+        let ticks = self.y.ticks(|ticks| ticks.windows(2).all(|pair| apart(pair) >= style::SMALL_FONT * 1.5));
         for y in &ticks {
             let at = self.place((self.x.low, *y)).1;
             canvas.line(&[(frame.x, at), (frame.right(), at)], style::GRID, 0.5)?;
@@ -83,18 +84,19 @@ impl Panel {
         (self.frame.x + i as f64 * width, width)
     }
 
-    /// Names under equal slots; in two lines by turns where they are too long for one.
+    /// Names under equal slots; by turns in two or three lines where they are too long for one.
     pub fn categories(&self, canvas: &Canvas, names: &[&str]) -> DrawResult {
         let room = self.slot(0, names.len()).1;
-        let wide = names.iter().any(|name| text_width(name, style::SMALL_FONT) > room - 3.0) && names.len() > 1;
+        let widest = names.iter().map(|name| text_width(name, style::SMALL_FONT)).fold(0.0, f64::max);
+        let lines = (1..3).find(|lines| widest <= f64::from(*lines) * room - 4.0).unwrap_or(3);
+        let lines = lines.min(names.len().max(1) as u32);
+        let (low, high) = (self.frame.x - 6.0, self.frame.right() + 6.0);
         for (i, name) in names.iter().enumerate() {
             let (left, width) = self.slot(i, names.len());
-            let lower = wide && i % 2 == 1;
-            let name = shortened(name, style::SMALL_FONT, if wide { 2.0 * room - 4.0 } else { room.max(40.0) });
+            let name = shortened(name, style::SMALL_FONT, (f64::from(lines) * room - 4.0).max(30.0));
             let half = text_width(&name, style::SMALL_FONT) / 2.0;
-            let middle =
-                (left + width / 2.0).min(self.frame.right() + OVERHANG - half).max(self.frame.x - OVERHANG + half);
-            let at = (middle, self.frame.bottom() + if lower { 17.5 } else { 8.0 });
+            let middle = (left + width / 2.0).min(high - half).max(low + half);
+            let at = (middle, self.frame.bottom() + 8.0 + 9.5 * (i as u32 % lines) as f64);
             canvas.text(&name, at, Anchor::Center, style::SMALL_FONT, style::SOFT_INK)?;
         }
         Ok(())

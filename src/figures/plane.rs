@@ -100,7 +100,7 @@ impl Figure for Plane {
         let panel = Panel { frame: frame(canvas.width()), x, y };
         panel.axes(canvas, true, true)?;
         panel.x_label(canvas, "CPU time per scenario (s)")?;
-        panel.y_label(canvas, "mean per-flow error (%)", panel.frame.x - 9.0)?;
+        panel.y_label(canvas, "mean per-flow error (%)", 27.0)?;
         let looks = style::looks(&table.scope.backends);
         let mut labels = Labels { taken: Vec::new(), frame: panel.frame };
         for (row, look) in table.all().zip(&looks).filter(|(row, _)| row.number("cpu_s") > 0.0) {
@@ -114,7 +114,7 @@ impl Figure for Plane {
                 let ends = [(x.low, row.number("error_percent")), (x.high, row.number("error_percent"))]
                     .map(|p| panel.place(p));
                 canvas.dashed(&ends, look.color, style::CURVE, &[4.0, 2.5])?;
-                labels.write(canvas, (panel.frame.x + 2.0, ends[0].1 - 7.0), "floor")?;
+                labels.write(canvas, (panel.frame.x, ends[0].1), "floor")?;
             }
         }
         let estimators = table.all().zip(&looks).filter(|(row, _)| ![baseline, "floor"].contains(&row.text("backend")));
@@ -122,6 +122,9 @@ impl Figure for Plane {
         for (row, look) in &shown {
             spread(canvas, &panel, row, look)?;
             labels.taken.push(around(panel.place((row.number("cpu_s"), row.number("error_percent")))));
+            let top = panel.place((row.number("cpu_s"), row.number("error_percent_p90")));
+            let bottom = panel.place((row.number("cpu_s"), row.number("error_percent_p10")));
+            labels.taken.push(Rect { x: top.0 - 1.0, y: top.1, width: 2.0, height: bottom.1 - top.1 });
         }
         for (row, _) in &shown {
             let text = format!("{} ({} %)", row.text("backend"), significant(row.number("error_percent")));

@@ -2,7 +2,7 @@
 //!
 //! One scenario: of those asked for that the packet simulator finished, the one with the highest delivered load. Its run is
 //! repeated under the engine's probe (`details`). Rows are ports, those towards hosts first; columns are equal steps of
-//! simulated time, of which each shows the largest queue and the mean utilisation in it. Queues are logarithmic, from one packet.
+//! simulated time, of which each shows the largest sample of the queue and the mean utilisation in it. Queues are logarithmic, from one packet.
 
 use super::axis::{Axis, round_up};
 use super::canvas::{Anchor, Canvas, DrawResult, Rect};
@@ -58,9 +58,6 @@ impl Figure for Queues {
         let mut table = Table::new(COLUMNS, scope);
         if let Some(series) = &scenario.details.queues {
             fill(&mut table, scenario, series);
-            if series.channels.len() > ROWS {
-                table.notes.push(format!("The first {ROWS} of {} ports.", series.channels.len()));
-            }
         }
         if table.rows.is_empty() {
             return Err(FigureError::Lacking { figure: NAME, lacking: "the simulation has no time steps".into() });
@@ -71,7 +68,7 @@ impl Figure for Queues {
     fn caption(&self, table: &Table) -> String {
         let ports = table.distinct("port").len();
         format!(
-            "Queues (largest per step of time, logarithmic; no colour: empty) and utilisation (mean per step) of {} in the packet \
+            "Queues (largest of the samples of each step of time, logarithmic; no colour: empty) and utilisation (mean per step) of {} in the packet \
              simulation, one row per port: first those towards hosts, then those between switches. {}",
             counted(ports, "switch port"),
             table.remarks()

@@ -41,6 +41,8 @@ pub struct Distribution {
     pub median: fn(f64) -> String,
 }
 
+/// Logarithmic axes show no values smaller than this part of the largest.
+pub const SMALLEST: f64 = 1e-5;
 const LEFT: f64 = 40.0;
 const RIGHT: f64 = 14.0;
 const GAP: f64 = 26.0;
@@ -141,7 +143,10 @@ fn horizontal(table: &Table, distribution: &Distribution) -> Axis {
     let all: Vec<f64> = table.scope.backends.iter().flat_map(|id| values(table, distribution.statistic, id)).collect();
     match distribution.scale {
         Scale::Linear => Axis::from_zero(&all),
-        Scale::Log => Axis::around(&all),
+        Scale::Log => {
+            let axis = Axis::around(&all);
+            Axis::log(axis.low.max(super::axis::round_down(axis.high * SMALLEST)), axis.high)
+        }
     }
 }
 

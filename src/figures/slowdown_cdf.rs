@@ -104,7 +104,7 @@ impl Figure for SlowdownCdf {
         let (low, high) = table.x_range.unwrap_or((1.0, 10.0));
         let x = Axis::log(padded(low, high), high);
         let names = table.distinct("flow_size");
-        let grid = grid(table, canvas.width(), names.len());
+        let (grid, narrow) = (grid(table, canvas.width(), names.len()), is_narrow(canvas.width()));
         for (i, name) in names.iter().enumerate() {
             let (whole, tail) = rows(grid.frame(i));
             let whole = Panel { frame: whole, x, y: Axis::linear(0.0, 1.02) };
@@ -115,8 +115,8 @@ impl Figure for SlowdownCdf {
             let flows = flows.map_or(0, |row| row.number("flows") as u64);
             whole.heading(canvas, name, &format!("n = {}", thousands(flows)))?;
             if grid.leftmost(i) {
-                whole.y_label(canvas, "share of flows", 33.0)?;
-                tail.y_label(canvas, "slowest 10 %", 33.0)?;
+                whole.y_label(canvas, if narrow { "share" } else { "share of flows" }, 33.0)?;
+                tail.y_label(canvas, if narrow { "top 10 %" } else { "slowest 10 %" }, 33.0)?;
             }
             curves(table, canvas, &looks, name, &[whole, tail])?;
         }

@@ -5,6 +5,7 @@ mod cli;
 mod conformance;
 mod export;
 mod external;
+mod figure_tables;
 mod figures;
 mod import;
 mod layers;
