@@ -1,7 +1,7 @@
 //! Event queues: events leave in the order (time, insertion number), the order of ns-3's scheduler.
 //!
 //! [`TimingWheel`] is the fast one: one slot per 2^SHIFT ticks for the next [`SLOTS`] slots, each an ordered list; a second
-//! wheel of [`TURNS`] slots, each a whole turn of the first, not ordered; and a heap for what lies beyond. [`Wheel`] has one tick per slot, [`FineWheel`] 1,024, for a clock of picoseconds. [`PlainHeap`] is
+//! wheel of [`TURNS`] slots, each a whole turn of the first, not ordered; and a heap for what lies beyond. [`Wheel`] has one tick per slot, [`FineWheel`] 256, for a clock of picoseconds. [`PlainHeap`] is
 //! the slow, obvious twin. All take an event with an insertion number that was reserved earlier, so that an engine may
 //! decide late that an event is needed after all.
 //!
@@ -14,10 +14,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Slots of a wheel: at about 1 ns each, more than a full packet's transmission plus propagation on usual links.
+/// Slots of a wheel: at 1 ns or 256 ps each, more than a full packet's transmission plus propagation on usual links.
 pub const SLOTS: u64 = 8192;
 
-/// Turns of the first wheel that the second one covers: at about 8 µs each, more than the timers of congestion control.
+/// Turns of the first wheel that the second one covers: at 8 or 2 µs each, more than the timers of congestion control.
 pub const TURNS: u64 = 256;
 
 const MASK: u64 = SLOTS - 1;
@@ -94,8 +94,8 @@ impl EventQueue for PlainHeap {
 /// A timing wheel with one slot per nanosecond of a clock that counts nanoseconds.
 pub type Wheel = TimingWheel<0>;
 
-/// A timing wheel with one slot per 1,024 ticks of a clock that counts picoseconds.
-pub type FineWheel = TimingWheel<10>;
+/// A timing wheel with one slot per 256 ticks of a clock that counts picoseconds: few enough that the list of a slot stays short.
+pub type FineWheel = TimingWheel<8>;
 
 /// A list node: an event and the next older one of its slot, or the next free node.
 #[derive(Clone, Copy)]

@@ -17,17 +17,21 @@ pub(crate) struct Dctcp {
     states: Vec<State>,
 }
 
+/// Half a cache line.
 #[derive(Clone)]
+#[repr(align(32))]
 struct State {
     alpha: f64,
     marked: u32,
     packets: u32,
     /// An ACK beyond this ends the window.
     window_end: u64,
-    /// Whether the rate was cut, and up to which ACK no other cut follows.
-    reduced: bool,
+    /// Up to which ACK no other cut follows, if the rate was cut; else [`NOT_REDUCED`].
     reduced_until: u64,
 }
+
+/// No ACK is beyond it.
+const NOT_REDUCED: u64 = u64::MAX;
 
 impl Dctcp {
     pub fn new(gain: f64, additive: u64, payload: u64) -> Self {
@@ -35,7 +39,7 @@ impl Dctcp {
     }
 
     pub fn start(&mut self, flow: usize) {
-        let initial = State { alpha: 1.0, marked: 0, packets: 0, window_end: 0, reduced: false, reduced_until: 0 };
+        let initial = State { alpha: 1.0, marked: 0, packets: 0, window_end: 0, reduced_until: NOT_REDUCED };
         slot(&mut self.states, flow, initial);
     }
 
@@ -64,15 +68,14 @@ impl Dctcp {
             }
             s.window_end = f.next;
         }
-        if s.reduced && f.sequence > s.reduced_until {
-            s.reduced = false;
+        if f.sequence > s.reduced_until {
+            s.reduced_until = NOT_REDUCED;
         }
-        if f.echo && !s.reduced {
+        if f.echo && s.reduced_until == NOT_REDUCED {
             rate = f.min_rate.max((rate as f64 * (1.0 - s.alpha / 2.0)) as u64);
-            s.reduced = true;
             s.reduced_until = f.next;
         }
-        if !s.reduced && window_over {
+        if s.reduced_until == NOT_REDUCED && window_over {
             rate = f.max_rate.min(rate + self.additive);
         }
         rate

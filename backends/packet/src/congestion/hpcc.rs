@@ -26,16 +26,19 @@ pub(crate) struct Hpcc<F: Fidelity> {
     base_rtt: u64,
     window: f64,
     states: Vec<State<F::Record>>,
+    /// Steps since the last multiplicative one; empty unless there may be any.
+    stages: Vec<u32>,
     /// Per-hop states; empty unless `per_hop_rate`.
     hop_states: Vec<[HopState; HOPS]>,
 }
 
+/// One cache line with wire records.
 #[derive(Clone)]
+#[repr(align(64))]
 struct State<R> {
     /// R_c.
     rate: u64,
     u: f64,
-    stage: u32,
     window_end: u64,
     hops: [R; HOPS],
 }
@@ -70,12 +73,16 @@ impl<F: Fidelity> Hpcc<F> {
             base_rtt: physics.base_rtt,
             window: reference_window::<F>(physics),
             states: Vec::new(),
+            stages: Vec::new(),
             hop_states: Vec::new(),
         }
     }
 
     pub fn start(&mut self, flow: usize, rate: u64) {
-        slot(&mut self.states, flow, State { rate, u: 1.0, stage: 0, window_end: 0, hops: Default::default() });
+        slot(&mut self.states, flow, State { rate, u: 1.0, window_end: 0, hops: Default::default() });
+        if self.additive_stages > 0 {
+            slot(&mut self.stages, flow, 0);
+        }
         if self.per_hop_rate {
             slot(&mut self.hop_states, flow, [HopState { rate, u: 1.0, stage: 0 }; HOPS]);
         }
@@ -137,9 +144,13 @@ impl<F: Fidelity> Hpcc<F> {
         let elapsed = elapsed.min(self.base_rtt);
         s.u = (s.u * (self.base_rtt - elapsed) as f64 + most * elapsed as f64) / self.base_rtt as f64;
         let c = s.u / self.eta;
-        let (rate, stage) = step(s.rate, c, s.stage, self.additive_stages, self.additive, f);
+        let stage = self.stages.get(flow).copied().unwrap_or(0);
+        let (rate, stage) = step(s.rate, c, stage, self.additive_stages, self.additive, f);
         if full {
-            (s.rate, s.stage) = (rate, stage);
+            s.rate = rate;
+            if let Some(kept) = self.stages.get_mut(flow) {
+                *kept = stage;
+            }
         }
         rate
     }

@@ -62,7 +62,7 @@ impl<F: Fidelity> Control<F> {
             Self::Dctcp(c) => c.start(flow),
             Self::Dcqcn(c) => c.start(flow, rate),
             Self::Hpcc(c) => c.start(flow, rate),
-            Self::Timely(c) => c.start(flow, rate),
+            Self::Timely(c) => c.start(flow),
         }
     }
 }

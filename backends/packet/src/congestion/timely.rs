@@ -31,13 +31,14 @@ pub(crate) struct Timely {
     states: Vec<State>,
 }
 
+/// Half a cache line. The rate is the sender's, which nothing else changes.
 #[derive(Clone)]
+#[repr(align(32))]
 struct State {
-    rate: u64,
-    increases: u32,
     last_rtt: u64,
     difference: f64,
     window_end: u64,
+    increases: u32,
 }
 
 impl Timely {
@@ -50,8 +51,8 @@ impl Timely {
         Self { min_rtt, t_low, t_high, beta, additive: additive.0, hyper: hyper.0, states: Vec::new() }
     }
 
-    pub fn start(&mut self, flow: usize, rate: u64) {
-        slot(&mut self.states, flow, State { rate, increases: 0, last_rtt: 0, difference: 0.0, window_end: 0 });
+    pub fn start(&mut self, flow: usize) {
+        slot(&mut self.states, flow, State { increases: 0, last_rtt: 0, difference: 0.0, window_end: 0 });
     }
 
     /// The rate after an ACK or NACK of a data packet that left `rtt` ticks ago.
@@ -76,14 +77,13 @@ impl Timely {
                 Some((1.0 - self.beta * gradient).max(0.0))
             };
             if let Some(factor) = factor {
-                rate = f.min_rate.max((s.rate as f64 * factor) as u64);
+                rate = f.min_rate.max((f.rate as f64 * factor) as u64);
                 s.increases = 0;
             } else {
                 let step = if s.increases < ADDITIVE_ROUNDS { self.additive } else { self.hyper };
-                rate = f.max_rate.min(s.rate + step);
+                rate = f.max_rate.min(f.rate + step);
                 s.increases += 1;
             }
-            s.rate = rate;
             s.difference = difference;
         }
         if f.next > s.window_end {
