@@ -8,7 +8,7 @@ use super::sweep::{execute_on, exit_of, provenance, watch_signals};
 use super::{progress, remark, warn};
 use crate::backends::{self, BackendOptions};
 use crate::dataset::Dataset;
-use crate::figures::{self, Request, Training};
+use crate::figures::{self, Page, Request, Training};
 use crate::plan::PlannedScenario;
 use crate::runner::{StopFlag, SweepSummary, unix_time_s};
 use crate::spec;
@@ -381,7 +381,7 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
 fn draw_curve(common: &Common, folder: &Path) -> Result<(), Failure> {
     let path = folder.join(log::CSV);
     let log = log::Curve::read(&path).map_err(|e| Failure::internal(format!("{}: {e}", path.display())))?;
-    match figures::write(&Training { log }, &Dataset::default(), &Request::default(), folder) {
+    match figures::write(&Training { log }, &Dataset::default(), &Request::default(), &Page::default(), folder) {
         Ok(written) => remark(common, &format!("figure {}", written.svg.display())),
         // Stopped before the first step.
         Err(e) if e.is_missing_data() => {}

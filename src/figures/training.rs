@@ -4,8 +4,10 @@
 //! 200 points per curve, each the mean over equally many steps; steps without a validation have no point there.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, DrawResult, Rect, legend_key};
+use super::canvas::{Anchor, Canvas, DrawResult, Rect};
 use super::error::FigureError;
+use super::grid::{Grid, is_narrow};
+use super::legend::{self, Entry};
 use super::panel::{ABOVE, BELOW, Panel};
 use super::scope::{Scope, thousands};
 use super::style;
@@ -83,24 +85,32 @@ impl Figure for Training {
         format!("Loss of a training over its steps{validated}. {}", table.notes.join(" "))
     }
 
-    fn size(&self, _: &Table) -> Size {
-        Size { width: style::DOUBLE_COLUMN, height: 4.0 + ABOVE + HEIGHT + BELOW + 6.0 }
+    fn size(&self, table: &Table, width: f64) -> Size {
+        Size { width, height: grid(width).bottom(table.distinct("panel").len()) + BELOW + 6.0 }
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {
-        let panels = table.distinct("panel");
-        let width = (style::DOUBLE_COLUMN - panels.len() as f64 * (LEFT + RIGHT)) / panels.len() as f64;
-        for (i, name) in panels.iter().enumerate() {
-            let frame = Rect { x: LEFT + i as f64 * (LEFT + width + RIGHT), y: 4.0 + ABOVE, width, height: HEIGHT };
-            panel(table, canvas, name, frame)?;
+        let grid = grid(canvas.width());
+        for (i, name) in table.distinct("panel").iter().enumerate() {
+            panel(table, canvas, name, grid.frame(i))?;
         }
         Ok(())
     }
 }
 
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 14.0;
-const HEIGHT: f64 = 130.0;
+/// Losses beside errors, or above them in a single column.
+fn grid(page: f64) -> Grid {
+    Grid {
+        page,
+        columns: if is_narrow(page) { 1 } else { 2 },
+        left: 46.0,
+        right: 14.0,
+        gap: 60.0,
+        top: 4.0 + ABOVE,
+        height: 130.0,
+        between: BELOW + ABOVE + 8.0,
+    }
+}
 
 /// Means over equally many neighbours, at most [`POINTS`] of them.
 fn thinned(points: &[(u64, f64)]) -> Vec<(f64, f64)> {
@@ -140,7 +150,8 @@ fn panel(table: &Table, canvas: &Canvas, name: &str, frame: Rect) -> DrawResult 
         if curve.len() <= 40 {
             panel.marks(canvas, &curve, &look, style::SMALL_MARK)?;
         }
-        legend_key(canvas, at, &look, false, false)?;
+        let entry = Entry { text: series.clone(), look, wide: false, mark: false, line: true };
+        legend::key(canvas, at, &entry)?;
         canvas.text(series, (at.0 + 14.0, at.1), Anchor::Left, style::SMALL_FONT, style::INK)?;
         at.1 += 11.0;
     }
@@ -149,6 +160,7 @@ fn panel(table: &Table, canvas: &Canvas, name: &str, frame: Rect) -> DrawResult 
 
 #[cfg(test)]
 mod tests {
+    use super::super::Page;
     use super::*;
 
     fn curve(steps: u64) -> Curve {
@@ -175,7 +187,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let figure = Training { log: curve(300) };
         let written =
-            super::super::write(&figure, &Dataset::default(), &Request::default(), dir.path()).expect("drawable");
+            super::super::write(&figure, &Dataset::default(), &Request::default(), &Page::default(), dir.path())
+                .expect("drawable");
         assert!(written.caption.contains("300 steps") && written.png.is_file() && written.csv.is_file());
     }
 }
