@@ -145,8 +145,8 @@ impl Perceptron {
     }
 }
 
-/// Outputs computed together, in registers: as many as possible, then so many at a time as widths are multiples of.
-const WIDE: usize = 64;
+/// Outputs computed together: as many as fit in the registers of any x86-64, then so many at a time as widths are multiples of.
+const WIDE: usize = 32;
 const BLOCK: usize = 16;
 
 /// out = max(0, input · matrix + bias). PRECONDITION: the number of outputs is a multiple of [`BLOCK`].
@@ -167,7 +167,6 @@ fn dense(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut Vec<f32>) {
 
 /// N outputs from `start` on; each is a sum in the order of the inputs, whatever N.
 #[inline]
-#[expect(clippy::needless_range_loop, reason = "plain indices into arrays of known length vectorise in every build")]
 fn block<const N: usize>(input: &[f32], matrix: &[f32], start: usize, out: &mut [f32]) {
     let h = out.len();
     let mut sums: [f32; N] = out[start..start + N].try_into().expect("a block lies within the outputs");
