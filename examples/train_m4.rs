@@ -1,15 +1,14 @@
 //! Trains the corrected m4 model: mixes are drawn, simulated by `packet` once, and learned from in rounds.
 //!
 //! ```text
-//! cargo run --release --example train_m4 -- FOLDER [draws=440] [rounds=300] [steps=60] [hidden=64] …
+//! cargo run --release --example train_m4 -- FOLDER [draws=440] [wide=240] [rounds=300] [steps=60] [hidden=64] …
 //! ```
 //!
 //! FOLDER gets the ground truth (`truth/`), a checkpoint every ten rounds, the log (`log.csv`) and in the end
 //! `corrected.safetensors`. Called again, it goes on where it was.
 
 use mixlab::train::{draws, truth};
-use mixlab::workload::{Generator, WorkloadOptions, scenario};
-use mixlab_contract::{FlowIndex, ideal::ideal_fct};
+use mixlab_contract::{Backend, FlowIndex, ideal::ideal_fct};
 use mixlab_m4::corrected::weights;
 use mixlab_m4::train::{Campaign, Lesson, Options};
 use mixlab_packet::PacketBackend;
@@ -38,18 +37,28 @@ fn options() -> Result<Options, Box<dyn Error>> {
         batch: argument("batch", d.batch)?,
         rate: argument("rate", d.rate)?,
         smooth: argument("smooth", d.smooth)?,
+        asymmetry: argument("asymmetry", d.asymmetry)?,
         emphasis: argument("emphasis", d.emphasis)?,
         seed: argument("seed", d.seed)?,
+        ..d
     })
 }
 
-fn lesson(id: u64, folder: &Path) -> Result<Lesson, Box<dyn Error>> {
-    let draw = draws::draw(id, 1)?;
-    let (seed, nr_flows) = (1000 + id, draw.nr_flows);
-    let options = WorkloadOptions { seed, nr_flows, enable_app: false, generator: Generator::Compat };
-    let scenario = scenario(&draw.mix, &options)?;
-    let outcomes = truth::outcomes(&scenario, &PacketBackend::NS3, folder)?;
-    Ok((scenario, outcomes))
+/// Draws 0, 1, … of stream 1, those beyond the published ranges after the others, with their ground truth.
+fn lessons(draws: u64, wide: u64, folder: &Path) -> Result<Vec<Lesson>, Box<dyn Error>> {
+    let mut lessons = Vec::new();
+    for id in 0..draws + wide {
+        let draw = if id < draws { draws::draw(id, 1)? } else { draws::wide(id - draws, 1)? };
+        match draw.scenario() {
+            Ok(scenario) if PacketBackend::NS3.check(&scenario).is_err() => eprintln!("draw {id} has no truth"),
+            Ok(scenario) => {
+                let outcomes = truth::outcomes(&scenario, &PacketBackend::NS3, folder)?;
+                lessons.push((scenario, outcomes));
+            }
+            Err(e) => eprintln!("draw {id} is left out: {e}"),
+        }
+    }
+    Ok(lessons)
 }
 
 /// Mean true slowdown from which on a scenario is heavily loaded.
@@ -66,9 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
     let options = options()?;
-    let draws: u64 = argument("draws", 440)?;
-    let lessons: Result<Vec<Lesson>, _> = (0..draws).map(|id| lesson(id, &folder.join("truth"))).collect();
-    let mut lessons = lessons?;
+    let mut lessons = lessons(argument("draws", 440)?, argument("wide", 240)?, &folder.join("truth"))?;
     // Heavily loaded scenarios are rare, and the ones in which a wrong correction feeds back: they are learned from twice.
     let heavy: Vec<Lesson> = lessons.iter().filter(|lesson| mean_slowdown(lesson) > HEAVY).cloned().collect();
     lessons.extend(heavy);
