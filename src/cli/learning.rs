@@ -142,6 +142,13 @@ fn named<T: DeserializeOwned + Default>(name: Option<&String>) -> T {
     value.map_or_else(T::default, |v| serde_json::from_value(v).expect("clap accepts only the names there are"))
 }
 
+/// Takes what was given.
+fn set<T>(option: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *option = given;
+    }
+}
+
 impl LearningArgs {
     /// Options of the corrected model.
     ///
@@ -149,26 +156,22 @@ impl LearningArgs {
     /// Usage: an option of another architecture, or a width that its kernels don't have.
     pub fn corrected(&self) -> Result<Options, Failure> {
         refuse("paper", &self.paper.given())?;
-        let (a, d) = (&self.corrected, Options::default());
-        let hidden = self.hidden.unwrap_or(d.hidden);
-        if hidden % 16 != 0 {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("--hidden {hidden}: the corrected model's is a multiple of 16"),
-            ));
+        let (a, mut options) = (&self.corrected, Options::default());
+        set(&mut options.hidden, self.hidden);
+        set(&mut options.rounds, a.rounds);
+        set(&mut options.steps, a.steps);
+        set(&mut options.lessons, a.lessons);
+        set(&mut options.memory, a.memory);
+        set(&mut options.batch, self.batch);
+        set(&mut options.rate, self.rate);
+        set(&mut options.smooth, a.smooth);
+        set(&mut options.emphasis, a.emphasis);
+        set(&mut options.seed, Some(self.weights_seed));
+        if options.hidden % 16 != 0 {
+            let text = format!("--hidden {}: the corrected model's is a multiple of 16", options.hidden);
+            return Err(Failure::new(Exit::Usage, text));
         }
-        Ok(Options {
-            hidden,
-            rounds: a.rounds.unwrap_or(d.rounds),
-            steps: a.steps.unwrap_or(d.steps),
-            lessons: a.lessons.unwrap_or(d.lessons),
-            memory: a.memory.unwrap_or(d.memory),
-            batch: self.batch.unwrap_or(d.batch),
-            rate: self.rate.unwrap_or(d.rate),
-            smooth: a.smooth.unwrap_or(d.smooth),
-            emphasis: a.emphasis.unwrap_or(d.emphasis),
-            seed: self.weights_seed,
-        })
+        Ok(options)
     }
 
     /// Options of the published architecture.

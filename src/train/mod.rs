@@ -15,4 +15,3 @@ pub mod paper;
 pub mod session;
 pub mod sets;
 pub mod tensorboard;
-pub mod truth;

@@ -57,6 +57,8 @@ impl Role {
 
 /// Most draws per stream: below it, streams of different seeds never meet.
 pub const MOST_DRAWS: u64 = 100_000;
+/// From a stream of mixes to that of their transport parameters.
+const PARAMETERS: u64 = 1_000_000_000;
 /// How drawn scenarios are filed in a store, so that no mix file's scenario has the same key.
 const DRAWN: &str = "drawn";
 const SPACE: &str = "mixspace";
@@ -117,7 +119,7 @@ pub fn from_space(
     }
     let stream = role.stream(seed);
     // Two streams, as the original draws; equal seeds would tie the choice of a matrix to that of a congestion control.
-    let mixes = spec::load_drawn(file, &space.draw(count as usize, stream, !stream))?;
+    let mixes = spec::load_drawn(file, &space.draw(count as usize, stream, stream.wrapping_add(PARAMETERS)))?;
     let one = |mix: &spec::LoadedMix| {
         let seed = stream.wrapping_mul(1_000_003).wrapping_add(mix.mix.id);
         let options = WorkloadOptions { seed, nr_flows: flows, enable_app: false, generator: Generator::Compat };
