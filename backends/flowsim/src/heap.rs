@@ -1,15 +1,16 @@
-//! Indexed 4-ary min-heap: when each slot's fluid runs out. Ties go to the flow announced first.
+//! Indexed 4-ary min-heap: when something happens to each slot (here: its fluid runs out; in m4: its predicted end). Ties go to
+//! the flow announced first.
 
-/// One entry: 16 bytes, four children in one cache line.
+/// One entry: 16 bytes with times of eight, four children in one cache line.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    time: f64,
+struct Entry<T> {
+    time: T,
     /// Position of the flow in order of announcement: breaks ties, whatever slots the flows happen to have.
     order: u32,
     slot: u32,
 }
 
-impl Entry {
+impl<T: PartialOrd> Entry<T> {
     fn before(&self, other: &Self) -> bool {
         self.time < other.time || (self.time == other.time && self.order < other.order)
     }
@@ -18,22 +19,31 @@ impl Entry {
 const ABSENT: u32 = u32::MAX;
 const ARITY: usize = 4;
 
-/// Times by slot. Every operation costs O(log S).
-#[derive(Clone, Debug, Default)]
-pub struct TimeHeap {
-    entries: Vec<Entry>,
+/// Times by slot; all of them must compare (no NaN). Every operation costs O(log S).
+#[derive(Clone, Debug)]
+pub struct Heap<T> {
+    entries: Vec<Entry<T>>,
     /// `[S]` where in `entries` a slot is, or [`ABSENT`].
     place: Vec<u32>,
 }
 
-impl TimeHeap {
+/// Times in a fluid.
+pub type TimeHeap = Heap<f64>;
+
+impl<T> Default for Heap<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), place: Vec::new() }
+    }
+}
+
+impl<T: Copy + PartialOrd> Heap<T> {
     /// The earliest time and its slot.
-    pub fn first(&self) -> Option<(f64, u32)> {
+    pub fn first(&self) -> Option<(T, u32)> {
         self.entries.first().map(|e| (e.time, e.slot))
     }
 
     /// Sets the time of `slot`, which may or may not have one.
-    pub fn set(&mut self, slot: u32, order: u32, time: f64) {
+    pub fn set(&mut self, slot: u32, order: u32, time: T) {
         if self.place.len() <= slot as usize {
             self.place.resize(slot as usize + 1, ABSENT);
         }
@@ -62,7 +72,7 @@ impl TimeHeap {
         }
     }
 
-    fn rise(&mut self, mut at: usize, entry: Entry) {
+    fn rise(&mut self, mut at: usize, entry: Entry<T>) {
         while at > 0 {
             let parent = (at - 1) / ARITY;
             if !entry.before(&self.entries[parent]) {
@@ -74,7 +84,7 @@ impl TimeHeap {
         self.put(at, entry);
     }
 
-    fn sink(&mut self, mut at: usize, entry: Entry) {
+    fn sink(&mut self, mut at: usize, entry: Entry<T>) {
         loop {
             let children = ARITY * at + 1..(ARITY * at + 1 + ARITY).min(self.entries.len());
             let mut least: Option<usize> = None;
@@ -94,7 +104,7 @@ impl TimeHeap {
         self.put(at, entry);
     }
 
-    fn put(&mut self, at: usize, entry: Entry) {
+    fn put(&mut self, at: usize, entry: Entry<T>) {
         self.entries[at] = entry;
         self.place[entry.slot as usize] = at as u32;
     }

@@ -19,7 +19,6 @@ mod capacity;
 pub mod corrected;
 pub mod numerics;
 pub mod paper;
-mod schedule;
 pub mod train;
 pub mod weights;
 

@@ -118,3 +118,106 @@ fn layer_norms_and_neighbour_sums_equal_their_twins_and_are_the_same_bits_at_eve
         }
     }
 }
+
+#[test]
+fn a_transposed_map_is_the_map_of_the_transpose() {
+    let mut r = SplitMix(4);
+    for (rows, k, m) in shapes(&mut r) {
+        let (weight, x) = (random(&mut r, k * m, 0.3), random(&mut r, rows * k, 1.0));
+        let turned: Vec<f32> =
+            (0..m).flat_map(|o| (0..k).map(move |i| (i, o))).map(|(i, o)| weight[i * m + o]).collect();
+        let (mut got, mut want) = (vec![0.0; rows * m], vec![0.0; rows * m]);
+        Linear::transposed(k, m, &weight).apply(Simd::best(), rows, &x, &mut got, Finish::Bias);
+        Linear::new(k, m, &turned, &[]).apply(Simd::best(), rows, &x, &mut want, Finish::Bias);
+        assert_eq!(got, want, "{rows}x{k}x{m}");
+    }
+}
+
+/// Σ direction · f(x), differentiated by x along each axis.
+fn differences(x: &[f64], direction: &[f32], f: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let sum = |x: &[f64]| f(x).iter().zip(direction).map(|(y, d)| y * f64::from(*d)).sum::<f64>();
+    let mut x = x.to_vec();
+    let mut along = |i: usize| {
+        let (at, step) = (x[i], 1e-5);
+        x[i] = at + step;
+        let up = sum(&x);
+        x[i] = at - step;
+        let down = sum(&x);
+        x[i] = at;
+        (up - down) / (2.0 * step)
+    };
+    (0..direction.len()).map(&mut along).collect()
+}
+
+#[test]
+fn the_reverse_of_a_gru_is_its_twins_derivative_and_the_same_bits_at_every_level() {
+    let mut r = SplitMix(5);
+    for (rows, k, width) in [(1, 1, 1), (3, 5, 16), (4, 7, 33)] {
+        let (wi, wh) = (random(&mut r, 3 * width * k, 0.5), random(&mut r, 3 * width * width, 0.5));
+        let (bi, bh) = (random(&mut r, 3 * width, 0.5), random(&mut r, 3 * width, 0.5));
+        let gru = Gru::new(Linear::new(k, 3 * width, &wi, &bi), Linear::new(width, 3 * width, &wh, &bh));
+        let back = [Linear::transposed(3 * width, k, &wi), Linear::transposed(3 * width, width, &wh)];
+        let twin = naive::GruWeights { input: &wi, hidden: &wh, input_bias: &bi, hidden_bias: &bh };
+        let (x, h) = (random(&mut r, rows * k, 1.0), random(&mut r, rows * width, 1.0));
+        let direction = random(&mut r, rows * width, 1.0);
+        let mut first: Option<(Vec<f32>, Vec<f32>)> = None;
+        for simd in Simd::available() {
+            let (mut new, mut d, mut scratch) = (h.clone(), direction.clone(), GruScratch::default());
+            gru.step(simd, rows, &x, &mut new, &mut scratch);
+            gru.reverse(simd, rows, &h, &mut d, &mut scratch);
+            let mut dx = vec![0.0; rows * k];
+            back[0].apply(simd, rows, &scratch.input, &mut dx, Finish::Bias);
+            back[1].apply(simd, rows, &scratch.hidden, &mut d, Finish::Add);
+            for n in 0..rows {
+                let (x, h) = (wide(&x[n * k..][..k]), wide(&h[n * width..][..width]));
+                let direction = &direction[n * width..][..width];
+                let by_h = differences(&h, direction, |h| naive::gru(twin, &x, h));
+                close(&d[n * width..][..width], &by_h, simd.name());
+                let sum = |x: &[f64]| {
+                    let new = naive::gru(twin, x, &h);
+                    vec![new.iter().zip(direction).map(|(y, d)| y * f64::from(*d)).sum()]
+                };
+                for i in 0..k {
+                    let by_x = differences(&x[i..=i], &[1.0], |xi| {
+                        let mut moved = x.clone();
+                        moved[i] = xi[0];
+                        sum(&moved)
+                    });
+                    close(&dx[n * k + i..][..1], &by_x, simd.name());
+                }
+            }
+            let both = (d, dx);
+            assert_eq!(first.get_or_insert(both.clone()), &both, "{}", simd.name());
+        }
+    }
+}
+
+#[test]
+fn the_reverse_of_a_layer_norm_is_its_twins_derivative_and_the_same_bits_at_every_level() {
+    let mut r = SplitMix(6);
+    for width in [2, 5, 16, 40] {
+        let (gain, offset) = (random(&mut r, width, 1.0), random(&mut r, width, 1.0));
+        let (x, direction) = (random(&mut r, 3 * width, 3.0), random(&mut r, 3 * width, 1.0));
+        let norm = LayerNorm::new(&gain, &offset);
+        let mut first: Option<[Vec<f32>; 3]> = None;
+        for simd in Simd::available() {
+            let (mut d, mut d_gain, mut d_offset) = (direction.clone(), vec![0.0; width], vec![0.0; width]);
+            norm.reverse(simd, 3, &x, &mut d, &mut d_gain, &mut d_offset);
+            let (mut gains, mut offsets) = (vec![0.0; width], vec![0.0; width]);
+            for n in 0..3 {
+                let (x, direction) = (wide(&x[n * width..][..width]), &direction[n * width..][..width]);
+                let want = differences(&x, direction, |x| naive::layer_norm(&gain, &offset, x));
+                close(&d[n * width..][..width], &want, simd.name());
+                let unit = naive::layer_norm(&vec![1.0; width], &vec![0.0; width], &x);
+                for (j, d) in direction.iter().enumerate() {
+                    gains[j] += f64::from(*d) * unit[j];
+                    offsets[j] += f64::from(*d);
+                }
+            }
+            close(&d_gain, &gains, simd.name());
+            close(&d_offset, &offsets, simd.name());
+            let all = [d, d_gain, d_offset];
+            assert_eq!(first.get_or_insert(all.clone()), &all, "{}", simd.name());
+        }
+    }
+}

@@ -20,10 +20,10 @@ use super::weights::Weights;
 use crate::calendar::{Arrivals, Outbox};
 use crate::capacity::Capacity;
 use crate::numerics::Simd;
-use crate::schedule::Schedule;
 use mixlab_contract::{
     Event, EventKind, FlowStart, Network, Scenario, SimDuration, SimTime, Topology, Transport, Unsupported,
 };
+use mixlab_flowsim::heap::Heap;
 
 /// What is kept of an active flow besides its state.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,7 +69,8 @@ pub struct M4Network<'a> {
     started: Vec<bool>,
     arrivals: Arrivals,
     outbox: Outbox,
-    ends: Schedule,
+    /// Predicted ends.
+    ends: Heap<SimTime>,
     capacity: Capacity,
     graph: Graph,
     /// `[slot]`
@@ -127,7 +128,7 @@ impl<'a> M4Network<'a> {
             started: Vec::new(),
             arrivals: Arrivals::default(),
             outbox: Outbox::default(),
-            ends: Schedule::default(),
+            ends: Heap::default(),
             capacity: Capacity::new(topology.channel_count()),
             graph: Graph::new(topology.channel_count()),
             active: Vec::new(),
