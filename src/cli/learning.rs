@@ -59,6 +59,9 @@ pub struct CorrectedArgs {
     /// δ of the loss, the error below which it is quadratic [default: 0.15]
     #[arg(long, value_name = "X", value_parser = positive)]
     pub smooth: Option<f32>,
+    /// 0: too slow by a factor costs as much as too fast by it; 1: the relative error, which scores are made of [default: 0.5]
+    #[arg(long, value_name = "X", value_parser = part)]
+    pub asymmetry: Option<f32>,
     /// A flow weighs its true slowdown to this power [default: 0.3]
     #[arg(long, value_name = "X", value_parser = finite)]
     pub emphasis: Option<f32>,
@@ -132,6 +135,10 @@ fn not_negative(text: &str) -> Result<f32, String> {
     finite(text).ok().filter(|x| *x >= 0.0).ok_or_else(|| "expected a number of at least 0".into())
 }
 
+fn part(text: &str) -> Result<f32, String> {
+    finite(text).ok().filter(|x| (0.0..=1.0).contains(x)).ok_or_else(|| "expected a number from 0 to 1".into())
+}
+
 fn share(text: &str) -> Result<f32, String> {
     finite(text).ok().filter(|x| (0.0..1.0).contains(x)).ok_or_else(|| "expected a number from 0 to below 1".into())
 }
@@ -165,6 +172,7 @@ impl LearningArgs {
         set(&mut options.batch, self.batch);
         set(&mut options.rate, self.rate);
         set(&mut options.smooth, a.smooth);
+        set(&mut options.asymmetry, a.asymmetry);
         set(&mut options.emphasis, a.emphasis);
         set(&mut options.seed, Some(self.weights_seed));
         if options.hidden % 16 != 0 {
@@ -222,6 +230,7 @@ impl CorrectedArgs {
             ("--lessons", self.lessons.is_some()),
             ("--memory", self.memory.is_some()),
             ("--smooth", self.smooth.is_some()),
+            ("--asymmetry", self.asymmetry.is_some()),
             ("--emphasis", self.emphasis.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()

@@ -87,8 +87,10 @@ impl Corrected {
     /// The options as the command line names them.
     pub fn recipe(options: &Options) -> BTreeMap<String, String> {
         // Every option: one that is left out here would not be noticed when a training goes on.
-        let Options { hidden, rounds, steps, lessons, memory, batch, rate, smooth, emphasis, seed } = options;
+        let Options { variant, hidden, rounds, steps, lessons, memory, batch, rate, smooth, asymmetry, emphasis, seed } =
+            options;
         let entries = [
+            ("variant", format!("{variant:?}")),
             ("hidden", hidden.to_string()),
             ("rounds", rounds.to_string()),
             ("steps", steps.to_string()),
@@ -97,6 +99,7 @@ impl Corrected {
             ("batch", batch.to_string()),
             ("rate", rate.to_string()),
             ("smooth", smooth.to_string()),
+            ("asymmetry", asymmetry.to_string()),
             ("emphasis", emphasis.to_string()),
             ("weights-seed", seed.to_string()),
         ];

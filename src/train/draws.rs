@@ -8,9 +8,15 @@
 //! matrices  log-normal rack weights, optionally sparse; in 40 % of the draws 30 to 90 % of the traffic stays in its rack
 //! fabrics   2 pods of 4 racks of 4 hosts, or 64 to 384 hosts in two to four pods; 10 Gb/s, 1 µs
 //! ```
+//!
+//! [`wide`] draws beyond those ranges what a user may bring: half of its mixes have heavy traffic within racks (load 0.45–0.85,
+//! 50 to 97 % in the rack), a quarter other links (10, 25, 40 or 100 Gb/s, fabric 1 to 4 times that, 0.2 to 4 µs, windows and
+//! buffers that grow with the rate or not), a quarter 256 to 2,048 hosts; σ from 0.5 to 2.5 in all of them.
 
 use crate::spec::json::Document;
 use crate::spec::{Cc, Cluster, LoadedMix, Mix, SizeDistribution, SpatialMatrix, SpecError};
+use crate::workload::{Generator, WorkloadError, WorkloadOptions, scenario};
+use mixlab_contract::Scenario;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, Normal};
@@ -27,6 +33,41 @@ pub struct Draw {
     pub nr_flows: usize,
 }
 
+impl Draw {
+    /// Its scenario: compat generator, seed 1000 + id.
+    ///
+    /// # Errors
+    /// [`WorkloadError`] if the mix's gaps are too short for the generator, as with many small flows on fast links.
+    pub fn scenario(&self) -> Result<Scenario, WorkloadError> {
+        let (seed, nr_flows) = (1000 + self.mix.mix.id, self.nr_flows);
+        scenario(&self.mix, &WorkloadOptions { seed, nr_flows, enable_app: false, generator: Generator::Compat })
+    }
+}
+
+/// What a cluster is drawn as.
+struct Shape {
+    pods: usize,
+    fabs: usize,
+    racks: usize,
+    hosts: usize,
+    spines: usize,
+    /// Rates of hosts' links and of the fabric's, Gb/s.
+    rates: (u32, u32),
+    /// Propagation delay of every link, ns.
+    delay: u32,
+}
+
+impl Shape {
+    fn cluster(&self, file: &Path) -> Result<Cluster, SpecError> {
+        let Self { pods, fabs, racks, hosts, spines, rates: (host, fabric), delay } = self;
+        let text = format!(
+            r#"{{"pods": {pods}, "fabs_per_pod": {fabs}, "spines_per_plane": {spines}, "racks_per_pod": {racks},
+            "hosts_per_rack": {hosts}, "host_rate": "{host}Gbps", "fabric_rate": "{fabric}Gbps", "delay": "{delay}ns"}}"#
+        );
+        Cluster::parse(&Document::new(file, text), &mut Vec::new())
+    }
+}
+
 /// Draw number `id` of the stream `seed`; equal arguments give equal draws, whatever was drawn before.
 ///
 /// # Errors
@@ -39,21 +80,66 @@ pub fn draw(id: u64, seed: u64) -> Result<Draw, SpecError> {
     } else {
         (2, 1, 4, 4)
     };
-    let spines = hosts >> rng.gen_range(0..3);
-    let file = Path::new("drawn");
-    let cluster = format!(
-        r#"{{"pods": {pods}, "fabs_per_pod": {fabs}, "spines_per_plane": {spines}, "racks_per_pod": {racks},
-        "hosts_per_rack": {hosts}, "host_rate": "10Gbps", "delay": "1us"}}"#
-    );
-    let cluster = Cluster::parse(&Document::new(file, cluster), &mut Vec::new())?;
+    let shape = Shape { pods, fabs, racks, hosts, spines: hosts >> rng.gen_range(0..3), rates: (10, 10), delay: 1000 };
     let locality = &mut StdRng::seed_from_u64(seed.wrapping_mul(7_000_003).wrapping_add(id));
     let rack_share = locality.gen_bool(0.4).then(|| locality.gen_range(0.3..0.9));
+    assemble(&shape, rack_share, rng, |rng| mix(id, rng), if large { 5000 } else { 2000 })
+}
+
+/// Draw number `id` of the stream `seed` of mixes beyond the published ranges (see the module).
+///
+/// # Errors
+/// A fault of a generated text, which would be a fault of this program.
+pub fn wide(id: u64, seed: u64) -> Result<Draw, SpecError> {
+    let rng = &mut StdRng::seed_from_u64(seed.wrapping_mul(3_000_017).wrapping_add(id) ^ 0x0077_6964_6500_0000);
+    let kind = rng.gen_range(0..4);
+    let spread = kind == 3;
+    let (pods, fabs, racks, hosts) = match (spread, rng.gen_bool(0.3)) {
+        (true, _) => (rng.gen_range(2..=8), rng.gen_range(1..=4), rng.gen_range(8..=16), 16),
+        (false, true) => {
+            (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)])
+        }
+        (false, false) => (2, 1, 4, 4),
+    };
+    let spines = hosts >> rng.gen_range(0..3);
+    let mut shape = Shape { pods, fabs, racks, hosts, spines, rates: (10, 10), delay: 1000 };
+    let mut growth = (1.0f64, 1.0f64);
+    if kind == 2 {
+        let host = [10, 25, 40, 100][rng.gen_range(0..4)];
+        shape.rates = (host, host * [1, 1, 2, 4][rng.gen_range(0..4)]);
+        shape.delay = rng.gen_range(200f64.ln()..4000f64.ln()).exp() as u32;
+        let ratio = f64::from(host) / 10.0;
+        growth = (ratio.powf(rng.gen_range(0.0..=1.0)), ratio.powf(rng.gen_range(0.0..=1.0)));
+    }
+    let heavy = kind < 2;
+    let rack_share = (heavy || rng.gen_bool(0.3)).then(|| rng.gen_range(0.5..0.97));
+    let vary = |rng: &mut StdRng| {
+        let mut mix = mix(id, rng);
+        mix.lognorm_sigma = rng.gen_range(0.5..=2.5);
+        mix.max_load = if heavy { rng.gen_range(0.45..=0.85) } else { mix.max_load };
+        mix.window = (mix.window as f64 * growth.0) as u64;
+        mix.bfsz *= growth.1;
+        mix
+    };
+    let large = shape.pods * shape.racks * shape.hosts > 32;
+    assemble(&shape, rack_share, rng, vary, if large { 5000 } else { 2000 })
+}
+
+/// Puts a draw together: sizes, matrix and mix are drawn from `rng`, in this order.
+fn assemble(
+    shape: &Shape,
+    rack_share: Option<f64>,
+    rng: &mut StdRng,
+    mix: impl FnOnce(&mut StdRng) -> Mix,
+    nr_flows: usize,
+) -> Result<Draw, SpecError> {
+    let file = Path::new("drawn");
+    let cluster = shape.cluster(file)?;
     let sizes = SizeDistribution::parse(&Document::new(file, sizes(rng)))?;
-    let spatial = SpatialMatrix::parse(&Document::new(file, matrix(pods, racks, rack_share, rng)), &mut Vec::new())?;
-    let mix = mix(id, rng);
-    let nr_flows = if large { 5000 } else { 2000 };
+    let matrix = matrix(shape.pods, shape.racks, rack_share, rng);
+    let spatial = SpatialMatrix::parse(&Document::new(file, matrix), &mut Vec::new())?;
     let mix = LoadedMix {
-        mix,
+        mix: mix(rng),
         topology: cluster.topology.clone(),
         cluster: Arc::new(cluster),
         spatial: Arc::new(spatial),

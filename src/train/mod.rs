@@ -15,3 +15,4 @@ pub mod paper;
 pub mod session;
 pub mod sets;
 pub mod tensorboard;
+pub mod truth;

@@ -100,7 +100,7 @@ fn the_gradient_is_that_of_finite_differences() {
     let mut work = Workspace::default();
     let mut loss_of = |model: &Perceptron, gradient: &mut [f32]| -> f64 {
         let each = all.iter().flat_map(|r| r.lives.iter().map(move |l| (r, l)));
-        each.map(|(r, l)| f64::from(learn(model, r, l, (1.0, 0.3), gradient, &mut work))).sum()
+        each.map(|(r, l)| f64::from(learn(model, r, l, (1.0, (0.3, 0.5)), gradient, &mut work))).sum()
     };
     let mut gradient = vec![0.0; model.weights.len()];
     loss_of(&model, &mut gradient);

@@ -19,7 +19,7 @@ use mixlab_flowsim::MaxMin;
 /// 10⁻¹² bit per bit: volumes are in these, so that volume ÷ (bit/s) is in picoseconds.
 pub const SCALE: f64 = 1e12;
 /// Time constants of the running averages, ps.
-pub const HORIZONS: [f64; 2] = [5e7, 5e8];
+pub const HORIZONS: [f64; 3] = [5e7, 5e8, 1e7];
 /// Headroom that the switches set aside per port and lossless queue, bytes (two queues; the rule of the RDMA ns-3 programs).
 const HEADROOM: f64 = 2.0 * 8455.0;
 
@@ -81,8 +81,8 @@ pub struct Channel {
     pub pressure: f64,
     /// Volume of flows of at most one window.
     pub small: f64,
-    /// Number of such flows.
-    pub small_flows: u32,
+    /// First windows of the flows that came less than a base RTT ago (when last looked at): they are sent at line rate.
+    pub fresh: f64,
     /// Number of flows bottlenecked here.
     pub limited: u32,
     /// Σ rates ÷ capacity.
@@ -90,9 +90,9 @@ pub struct Channel {
     /// Σ corrected speeds, bit/s.
     pub throughput: f64,
     /// Running averages of `queue` over [`HORIZONS`].
-    pub queue_average: [f64; 2],
+    pub queue_average: [f64; HORIZONS.len()],
     /// Running averages of `load`.
-    pub load_average: [f64; 2],
+    pub load_average: [f64; HORIZONS.len()],
     updated: f64,
     /// When a flow last left, ps.
     pub departed: f64,
@@ -122,6 +122,12 @@ impl Channel {
             }
             self.updated = t;
         }
+    }
+
+    /// Σ corrected speeds ÷ Σ max-min rates: below 1 where flows are paused or wait; 1 on an idle channel.
+    pub fn pace(&self) -> f64 {
+        let rates = self.load * self.capacity;
+        if rates > 0.0 { (self.throughput / rates).clamp(0.0, 4.0) } else { 1.0 }
     }
 
     /// The averages as they are at time `t`: (queue, load) over horizon `i`.
@@ -271,7 +277,7 @@ impl Contention {
         channel.age(t);
         let before = channel.queue;
         (channel.queue, channel.ingress, channel.pressure, channel.small) = (0.0, 0.0, 0.0, 0.0);
-        (channel.load, channel.small_flows, channel.limited) = (0.0, 0, 0);
+        (channel.load, channel.fresh, channel.limited) = (0.0, 0.0, 0);
         for (slot, hop) in &channel.members {
             let f = &mut self.flows[*slot as usize];
             if std::mem::replace(&mut f.stamp, self.stamp) != self.stamp {
@@ -280,7 +286,9 @@ impl Contention {
             channel.load += f.rate;
             if f.entry.volume <= self.window {
                 channel.small += f.entry.volume;
-                channel.small_flows += 1;
+            }
+            if t - f.start < f.entry.rtt {
+                channel.fresh += f.entry.volume.min(self.window);
             }
             let Some(bottleneck) = f.bottleneck else { continue };
             let hop = usize::from(*hop);
@@ -361,12 +369,12 @@ fn idle_channel(topology: &Topology, c: ChannelId) -> Channel {
         ingress: 0.0,
         pressure: 0.0,
         small: 0.0,
-        small_flows: 0,
+        fresh: 0.0,
         limited: 0,
         load: 0.0,
         throughput: 0.0,
-        queue_average: [0.0; 2],
-        load_average: [0.0; 2],
+        queue_average: [0.0; HORIZONS.len()],
+        load_average: [0.0; HORIZONS.len()],
         updated: 0.0,
         departed: f64::NEG_INFINITY,
         busy_since: 0.0,

@@ -8,9 +8,39 @@ use super::contention::{Contention, Entry, SCALE};
 use mixlab_contract::{CongestionControl, Scenario};
 
 /// Numbers per flow and moment.
-pub const FEATURES: usize = 68;
+pub const FEATURES: usize = 78;
 /// The last of them, which are the same for all flows of a scenario.
 const TRANSPORT: usize = 14;
+
+/// Groups of features, for ablations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// All that says something about other flows.
+    Contention,
+    /// Queues, what waits for pauses, and first windows.
+    Queues,
+    /// What remembers: running averages, ages, progress and the speeds that corrections have led to.
+    Memory,
+    /// What follows from max-min rates.
+    Fluid,
+}
+
+impl Group {
+    /// Whether feature `i` belongs to it.
+    pub const fn contains(self, i: usize) -> bool {
+        match self {
+            Self::Contention => matches!(i, 4..=5 | 9..=49 | 51..=56 | 58..=63),
+            Self::Queues => matches!(i, 12 | 14..=16 | 20..=24 | 27..=31 | 34..=44 | 46..=49 | 55..=56 | 61..=62),
+            Self::Memory => matches!(i, 7..=8 | 15 | 43..=45 | 50..=55 | 57..=60 | 62..=63),
+            Self::Fluid => {
+                matches!(i, 4..=5 | 9..=17 | 19..=21 | 23..=24 | 26..=28 | 30..=31 | 33..=35 | 37..=39 | 41..=49 | 52 | 54..=56 | 58..=60 | 62..=63)
+            }
+        }
+    }
+}
+
+/// Period of DCQCN's α and rate timers in the default settings, ps: what a flow's age is set against besides its RTT.
+const TIMER: f64 = 5.5e7;
 
 /// Features of the scenario, made once.
 #[derive(Clone, Debug)]
@@ -83,7 +113,7 @@ impl Setting {
         (x, contended)
     }
 
-    /// 0..18: the flow itself and its bottleneck.
+    /// 0..18, 52, 54..58: the flow itself and its bottleneck.
     fn own(&self, state: &Contention, slot: u32, t: f64, x: &mut [f32; FEATURES]) {
         let f = state.flow(slot);
         let Entry { volume, cap, windowed, line, rtt, lone, hops, .. } = f.entry;
@@ -114,16 +144,21 @@ impl Setting {
             x[16] = log1p(b.small / self.packet);
             x[17] = log1p(b.flows() as f64 - 1.0);
             x[52] = (b.throughput / b.capacity) as f32;
+            x[54] = b.pace() as f32;
+            x[55] = log1p(b.averages(2, t).0 / self.packet);
+            x[56] = log1p(b.fresh / self.packet);
         }
+        x[57] = log1p((t - f.start) / TIMER);
     }
 
-    /// 18..50: the path.
+    /// 18..50, 53, 58..64: the path.
     fn path(&self, state: &Contention, slot: u32, t: f64, x: &mut [f32; FEATURES]) {
         let f = state.flow(slot);
         let Entry { volume, rtt, hops, .. } = f.entry;
         let path = state.path(&f.entry);
         let packets = |v: f64| log1p(v / self.packet);
-        let (mut delay, mut small, mut averages, mut loads) = (0.0, 0.0, [0.0; 2], [0.0f64; 2]);
+        let (mut delay, mut small, mut averages, mut loads) = (0.0, 0.0, [0.0; 3], [0.0f64; 3]);
+        x[60] = 4.0;
         let max = |x: &mut f32, v: f32| *x = x.max(v);
         for (hop, id) in path.iter().enumerate() {
             let c = state.channel(*id);
@@ -159,6 +194,14 @@ impl Setting {
                 max(&mut x[base + i], *b);
             }
             max(&mut x[53], (c.throughput / c.capacity) as f32);
+            let pace = c.pace() as f32;
+            x[60] = x[60].min(pace);
+            if hop == 0 {
+                x[58] = pace;
+            } else if hop + 1 == hops {
+                x[59] = pace;
+            }
+            max(&mut x[61], packets(c.fresh));
             max(&mut x[47], (v.backlog.max(0.0) / self.buffer).min(4.0) as f32);
             if v.pool > 0.0 {
                 max(&mut x[48], log1p(c.ingress / v.pool));
@@ -173,6 +216,8 @@ impl Setting {
         x[43] = log1p(4.0 * averages[0] / rtt);
         x[44] = log1p(4.0 * averages[1] / rtt);
         x[45] = loads[1] as f32;
+        x[62] = log1p(4.0 * averages[2] / rtt);
+        x[63] = loads[2] as f32;
         if self.acks_queue {
             let ack = state.ack_path(&f.entry).iter().map(|c| state.channel(*c).queue).fold(0.0, f64::max);
             x[46] = packets(ack);

@@ -49,7 +49,7 @@ pub struct Seen {
     pub features: [f32; FEATURES],
     /// Whether anything contends with the flow; if not, the function was not asked.
     pub contended: bool,
-    /// Max-min rate, bit/s.
+    /// What the factor multiplies, bit/s: the max-min rate.
     pub rate: f64,
     /// What the flow got, bit/s.
     pub speed: f64,
@@ -60,6 +60,16 @@ pub struct Seen {
 impl Watch for () {
     fn corrected(&mut self, _: u32, _: f64, _: &Seen) {}
     fn ended(&mut self, _: u32, _: f64) {}
+}
+
+/// What the learned factor multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Base {
+    /// The flow's max-min rate: the model.
+    #[default]
+    Fluid,
+    /// The rate it would have alone: for an ablation only, what a model without the fluid would have to learn from.
+    Alone,
 }
 
 /// Bounds of g, so that no flow can stop or overtake everything whatever the weights.
@@ -104,6 +114,7 @@ pub struct CorrectedNetwork<'a, W: Watch = ()> {
     at: Activations,
     events: u64,
     evaluations: u64,
+    base: Base,
     watch: W,
 }
 
@@ -153,8 +164,14 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
             at: Activations::default(),
             events: 0,
             evaluations: 0,
+            base: Base::Fluid,
             watch,
         }
+    }
+
+    /// The same network with another base. PRECONDITION: nothing was announced yet.
+    pub fn upon(self, base: Base) -> Self {
+        Self { base, ..self }
     }
 
     /// The onlooker, when all is done.
@@ -255,12 +272,16 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
             factor = f64::from(exp(self.model.evaluate(&features, &mut self.at).clamp(BOUNDS.0, BOUNDS.1)));
         }
         let ceiling = f.entry.cap.min(f.entry.line);
-        p.speed = (f.rate * factor).min(ceiling);
+        let rate = match self.base {
+            Base::Fluid => f.rate,
+            Base::Alone => ceiling,
+        };
+        p.speed = (rate * factor).min(ceiling);
         let end = t + p.remaining / p.speed;
         let again = t + 0.5 * (t - f.start + f.entry.rtt);
         p.look = factor < SLOWED && again < end;
         self.ends.set(slot, p.order, if p.look { again } else { end });
-        let seen = Seen { features, contended, rate: f.rate, speed: p.speed, ceiling };
+        let seen = Seen { features, contended, rate, speed: p.speed, ceiling };
         self.state.set_speed(slot, p.speed);
         self.watch.corrected(p.order, t, &seen);
     }

@@ -82,6 +82,22 @@ impl Perceptron {
         Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights }
     }
 
+    /// A function that is a sum of functions of one feature each, linear on either side of its mean, while only the last layer
+    /// learns: hidden units are max(0, z_i) and max(0, −z_i).
+    pub fn additive() -> Self {
+        let hidden = (2 * FEATURES).next_multiple_of(BLOCK);
+        let layout = Layout::of(hidden);
+        let mut weights = vec![0.0; layout.total];
+        for i in 0..FEATURES {
+            weights[i * hidden + 2 * i] = 1.0;
+            weights[i * hidden + 2 * i + 1] = -1.0;
+        }
+        for j in 0..hidden {
+            weights[layout.second + j * hidden + j] = 1.0;
+        }
+        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights }
+    }
+
     /// SHA-256 of all numbers, little-endian, as hex digits.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -129,25 +145,44 @@ impl Perceptron {
     }
 }
 
-/// Outputs computed together, in registers.
+/// Outputs computed together, in registers: as many as possible, then so many at a time as widths are multiples of.
+const WIDE: usize = 64;
 const BLOCK: usize = 16;
 
 /// out = max(0, input · matrix + bias). PRECONDITION: the number of outputs is a multiple of [`BLOCK`].
 fn dense(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut Vec<f32>) {
     out.clear();
+    out.extend_from_slice(bias);
     let h = bias.len();
-    for (block, start) in bias.chunks_exact(BLOCK).zip((0..).step_by(BLOCK)) {
-        let mut sums = [0.0f32; BLOCK];
-        sums.copy_from_slice(block);
-        for (x, row) in input.iter().zip(matrix.chunks_exact(h)) {
-            if *x != 0.0 {
-                let row: &[f32; BLOCK] = row[start..start + BLOCK].try_into().expect("a block lies within its row");
-                for (sum, w) in sums.iter_mut().zip(row) {
-                    *sum += x * w;
-                }
+    let mut start = 0;
+    while start + WIDE <= h {
+        block::<WIDE>(input, matrix, start, out);
+        start += WIDE;
+    }
+    while start < h {
+        block::<BLOCK>(input, matrix, start, out);
+        start += BLOCK;
+    }
+}
+
+/// N outputs from `start` on; each is a sum in the order of the inputs, whatever N.
+#[inline]
+#[expect(clippy::needless_range_loop, reason = "plain indices into arrays of known length vectorise in every build")]
+fn block<const N: usize>(input: &[f32], matrix: &[f32], start: usize, out: &mut [f32]) {
+    let h = out.len();
+    let mut sums: [f32; N] = out[start..start + N].try_into().expect("a block lies within the outputs");
+    let mut at = start;
+    for x in input {
+        if *x != 0.0 {
+            let row: &[f32; N] = matrix[at..at + N].try_into().expect("a block lies within its row");
+            for k in 0..N {
+                sums[k] += x * row[k];
             }
         }
-        out.extend(sums.iter().map(|s| s.max(0.0)));
+        at += h;
+    }
+    for k in 0..N {
+        out[start + k] = sums[k].max(0.0);
     }
 }
 

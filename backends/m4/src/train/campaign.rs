@@ -9,8 +9,9 @@
 //! recordings and makes them again: a training that was interrupted ends in the same bits as one that was not.
 
 use super::descent::{Descent, Schedule, Workspace, assess, standardise};
-use super::record::{Recording, record};
-use crate::corrected::features::FEATURES;
+use super::record::{Recording, record_upon};
+use crate::corrected::features::{FEATURES, Group};
+use crate::corrected::network::Base;
 use crate::corrected::perceptron::{Layout, Perceptron};
 use mixlab_contract::{FlowOutcome, RunError, Scenario};
 use std::collections::VecDeque;
@@ -18,9 +19,48 @@ use std::collections::VecDeque;
 /// A scenario and its ground truth.
 pub type Lesson = (Scenario, Vec<FlowOutcome>);
 
+/// What is trained: the model, or one of the models that say what its parts are worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Variant {
+    /// The model.
+    #[default]
+    Whole,
+    /// It does not see a group of features.
+    Without(Group),
+    /// It corrects the rate that a flow would have alone, and sees no max-min rate.
+    WithoutFluid,
+    /// A sum of functions of one feature each instead of the perceptron.
+    Additive,
+    /// All rounds record the uncorrected fluid: it never sees the states that its corrections lead to.
+    OpenLoop,
+}
+
+impl Variant {
+    /// What its corrections multiply.
+    pub fn base(self) -> Base {
+        if self == Self::WithoutFluid { Base::Alone } else { Base::Fluid }
+    }
+
+    fn untrained(self, hidden: usize, seed: u64) -> Perceptron {
+        if self == Self::Additive { Perceptron::additive() } else { Perceptron::untrained(hidden, seed) }
+    }
+
+    /// Blinds the model to what the variant does not see.
+    fn blind(self, model: &mut Perceptron) {
+        let hidden = match self {
+            Self::Without(group) => group,
+            Self::WithoutFluid => Group::Fluid,
+            _ => return,
+        };
+        (0..FEATURES).filter(|i| hidden.contains(*i)).for_each(|i| model.scale[i] = 0.0);
+    }
+}
+
 /// Options of a training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
+    /// What is trained.
+    pub variant: Variant,
     /// Hidden width, a multiple of 16.
     pub hidden: usize,
     /// Rounds.
@@ -37,6 +77,8 @@ pub struct Options {
     pub rate: f32,
     /// δ of the loss.
     pub smooth: f32,
+    /// a of the loss.
+    pub asymmetry: f32,
     /// Weight of a flow = slowdown to this power.
     pub emphasis: f32,
     /// Seed of everything.
@@ -47,6 +89,7 @@ impl Default for Options {
     /// What the shipped weights were trained with.
     fn default() -> Self {
         Self {
+            variant: Variant::Whole,
             hidden: 64,
             rounds: 300,
             steps: 60,
@@ -55,6 +98,7 @@ impl Default for Options {
             batch: 256,
             rate: 0.001,
             smooth: 0.15,
+            asymmetry: 0.5,
             emphasis: 0.3,
             seed: 1,
         }
@@ -107,17 +151,21 @@ impl Campaign {
     /// # Errors
     /// [`RunError`] of a simulation.
     pub fn new(options: Options, lessons: &[Lesson]) -> Result<Self, RunError> {
-        let mut model = Perceptron::untrained(options.hidden, options.seed);
+        let Options { variant, hidden, seed, .. } = options;
+        let mut model = variant.untrained(hidden, seed);
         let first = &lessons[..lessons.len().min(100)];
         let made: Result<Vec<Recording>, RunError> =
-            first.iter().map(|(scenario, truth)| record(scenario, truth, &model, options.seed)).collect();
+            first.iter().map(|(s, truth)| record_upon(variant.base(), s, truth, &model, seed)).collect();
         standardise(&mut model, &made?);
+        variant.blind(&mut model);
         Ok(Self::around(options, model))
     }
 
     fn around(options: Options, model: Perceptron) -> Self {
-        let Options { rounds, steps, batch, rate, smooth, emphasis, seed, .. } = options;
-        let schedule = Schedule { steps: rounds * steps, batch, rate, smooth, emphasis, seed };
+        let Options { rounds, steps, batch, rate, smooth, asymmetry, emphasis, seed, .. } = options;
+        let frozen = options.variant == Variant::Additive;
+        let schedule =
+            Schedule { steps: rounds * steps, batch, rate, shape: (smooth, asymmetry), emphasis, seed, frozen };
         let descent = Descent::new(model, schedule);
         Self { options, descent, round: 0, memory: VecDeque::new(), work: Workspace::default() }
     }
@@ -155,10 +203,13 @@ impl Campaign {
 
     fn recordings(&self, round: u64, model: &Perceptron, lessons: &[Lesson]) -> Result<Vec<Recording>, RunError> {
         let count = self.options.lessons as u64;
+        let variant = self.options.variant;
+        let silent = Perceptron::untrained(model.hidden, 0);
+        let model = if variant == Variant::OpenLoop { &silent } else { model };
         (round * count..(round + 1) * count)
             .map(|k| {
                 let (scenario, truth) = &lessons[(k % lessons.len() as u64) as usize];
-                record(scenario, truth, model, self.options.seed.wrapping_add(k))
+                record_upon(variant.base(), scenario, truth, model, self.options.seed.wrapping_add(k))
             })
             .collect()
     }
@@ -179,7 +230,8 @@ impl Campaign {
     /// # Errors
     /// [`CheckpointError`].
     pub fn resume(options: Options, lessons: &[Lesson], bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let weights = Layout::of(options.hidden).total;
+        let hidden = options.variant.untrained(options.hidden, 0).hidden;
+        let weights = Layout::of(hidden).total;
         let round = bytes.get(..8).map_or(0, |b| u64::from_le_bytes(b.try_into().expect("eight bytes were taken")));
         let kept = round.min(options.memory as u64) as usize;
         let expected = 8 + 4 * (2 * FEATURES + (3 + kept) * weights);
@@ -190,7 +242,7 @@ impl Campaign {
         let mut numbers = bytes[8..].chunks_exact(4).map(number);
         let mut take = |count: usize| numbers.by_ref().take(count).collect::<Vec<f32>>();
         let (centre, scale) = (take(FEATURES), take(FEATURES));
-        let model = Perceptron { centre, scale, hidden: options.hidden, weights: take(weights) };
+        let model = Perceptron { centre, scale, hidden, weights: take(weights) };
         let moments = [take(weights), take(weights)];
         let mut campaign = Self::around(options, model);
         campaign.round = round;

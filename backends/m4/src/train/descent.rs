@@ -3,8 +3,12 @@
 //! ```text
 //! P = Σ_rows share · min(e^g, ceiling) / factor        what the flow would have sent with these weights (see record)
 //! z = ln(fixed + transfer / P)                         log of predicted ÷ true FCT
-//! loss = √(z² + δ²) − δ                                absolute error for |z| ≫ δ, smooth at 0
+//! h(u) = √(u² + δ²) − δ                                 |u| for |u| ≫ δ, smooth at 0
+//! loss = (1 − a) · h(z) + a · h(eᶻ − 1)                 a = 0: equal cost of factors; a = 1: the error that scores are made of
 //! ```
+//!
+//! Too slow by a factor costs more in the second part than too fast by the same: what is uncertain is predicted lower, and the
+//! closed loop, in which slow flows pile up, is calmer.
 //!
 //! Adam (Kingma and Ba, 2015) on means over batches of flows drawn without replacement; the learning rate falls as a half cosine.
 //! Everything is a function of seed and recordings: equal inputs give equal weights, bit for bit.
@@ -12,7 +16,7 @@
 use super::record::{Life, Recording};
 use crate::corrected::features::{FEATURES, exp};
 use crate::corrected::network::BOUNDS;
-use crate::corrected::perceptron::{Activations, Perceptron};
+use crate::corrected::perceptron::{Activations, Layout, Perceptron};
 use mixlab_contract::conformance::SplitMix;
 
 /// Options of a training.
@@ -24,12 +28,14 @@ pub struct Schedule {
     pub batch: usize,
     /// Learning rate at the first step.
     pub rate: f32,
-    /// δ of the loss.
-    pub smooth: f32,
+    /// δ and a of the loss.
+    pub shape: (f32, f32),
     /// Weight of a flow = slowdown to this power.
     pub emphasis: f32,
     /// Seed of the order of flows.
     pub seed: u64,
+    /// Whether only the last layer learns.
+    pub frozen: bool,
 }
 
 /// A training in progress.
@@ -80,25 +86,44 @@ fn error(model: &Perceptron, all: &Recording, life: &Life, work: &mut Workspace,
     z
 }
 
-/// Loss of a life; adds its gradient times `weight`.
+/// z up to which the second part of the loss is taken as it is; beyond, it goes on as a straight line.
+const STEEPEST: f32 = 1.5;
+
+/// The loss (δ, a) of z and its derivative.
+fn loss((smooth, asymmetry): (f32, f32), z: f32) -> (f32, f32) {
+    let root = (z * z + smooth * smooth).sqrt();
+    let ratio = exp(z.min(STEEPEST));
+    let u = ratio - 1.0 + ratio * (z - STEEPEST).max(0.0);
+    let other = (u * u + smooth * smooth).sqrt();
+    let value = (1.0 - asymmetry) * root + asymmetry * other - smooth;
+    (value, (1.0 - asymmetry) * z / root + asymmetry * ratio * u / other)
+}
+
+/// Loss (δ, a) of a life; adds its gradient times `weight`.
 pub fn learn(
     model: &Perceptron,
     all: &Recording,
     life: &Life,
-    (weight, smooth): (f32, f32),
+    (weight, shape): (f32, (f32, f32)),
     gradient: &mut [f32],
     work: &mut Workspace,
 ) -> f32 {
     let mut slopes = Vec::new();
     let z = error(model, all, life, work, &mut slopes);
-    let root = (z * z + smooth * smooth).sqrt();
+    let (value, outer) = loss(shape, z);
     for (k, slope) in slopes.iter().enumerate() {
-        let s = slope * weight * z / root;
+        let s = slope * weight * outer;
         if s != 0.0 {
             model.add_gradient(&work.at[k], s, gradient, &mut work.scratch);
         }
     }
-    root - smooth
+    value
+}
+
+/// Predicted ÷ true FCT of the flows of a recording, had each alone been corrected by `model`.
+pub fn ratios(model: &Perceptron, all: &Recording) -> Vec<f32> {
+    let (mut work, mut slopes) = (Workspace::default(), Vec::new());
+    all.lives.iter().map(|life| exp(error(model, all, life, &mut work, &mut slopes))).collect()
 }
 
 /// Mean |z| and mean z over the flows of some recordings.
@@ -160,10 +185,13 @@ impl Descent {
             let all = recordings[random.below(recordings.len() as u64) as usize];
             let life = &all.lives[random.below(all.lives.len() as u64) as usize];
             let weight = life.slowdown.max(1.0).powf(s.emphasis);
-            loss += weight * learn(&self.model, all, life, (weight, s.smooth), &mut gradient, work);
+            loss += weight * learn(&self.model, all, life, (weight, s.shape), &mut gradient, work);
             weights += weight;
         }
         gradient.iter_mut().for_each(|g| *g /= weights);
+        if s.frozen {
+            gradient[..Layout::of(self.model.hidden).last].fill(0.0);
+        }
         self.adam(&gradient);
         loss / weights
     }

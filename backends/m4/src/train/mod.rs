@@ -5,6 +5,6 @@ pub mod descent;
 pub mod paper;
 pub mod record;
 
-pub use campaign::{Campaign, CheckpointError, Lesson, Options, Report};
-pub use descent::{Descent, Schedule};
-pub use record::{Life, Recording, Row, record};
+pub use campaign::{Campaign, CheckpointError, Lesson, Options, Report, Variant};
+pub use descent::{Descent, Schedule, ratios};
+pub use record::{Life, Recording, Row, record, record_upon};

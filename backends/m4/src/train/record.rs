@@ -13,7 +13,7 @@
 //! rest, so the model is trained on the states that it itself gets into.
 
 use crate::corrected::features::FEATURES;
-use crate::corrected::network::{CorrectedNetwork, Seen, Watch};
+use crate::corrected::network::{Base, CorrectedNetwork, Seen, Watch};
 use crate::corrected::perceptron::Perceptron;
 use mixlab_contract::conformance::SplitMix;
 use mixlab_contract::{FlowOutcome, RunError, Scenario, Silent, drive, ideal::ideal_fct};
@@ -84,10 +84,24 @@ pub fn record(
     model: &Perceptron,
     seed: u64,
 ) -> Result<Recording, RunError> {
+    record_upon(Base::Fluid, scenario, truth, model, seed)
+}
+
+/// [`record`] with another base.
+///
+/// # Errors
+/// None but what the driver reports.
+pub fn record_upon(
+    base: Base,
+    scenario: &Scenario,
+    truth: &[FlowOutcome],
+    model: &Perceptron,
+    seed: u64,
+) -> Result<Recording, RunError> {
     let mut tracks = Vec::new();
     tracks.resize_with(scenario.flows().len(), Track::default);
     let watch = Tracks { tracks, random: SplitMix(seed) };
-    let mut network = CorrectedNetwork::watched(scenario, model, watch);
+    let mut network = CorrectedNetwork::watched(scenario, model, watch).upon(base);
     let simulated = drive(&mut network, scenario, &Silent)?;
     let mut all = Recording::default();
     // In an open scenario flows are announced in their own order, so a track's number is the flow's.
