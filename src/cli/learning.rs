@@ -59,6 +59,9 @@ pub struct CorrectedArgs {
     /// δ of the loss, the error below which it is quadratic [default: 0.15]
     #[arg(long, value_name = "X", value_parser = positive)]
     pub smooth: Option<f32>,
+    /// 0: too slow by a factor costs as much as too fast by it; 1: the relative error, which scores are made of [default: 0.5]
+    #[arg(long, value_name = "X", value_parser = part)]
+    pub asymmetry: Option<f32>,
     /// A flow weighs its true slowdown to this power [default: 0.3]
     #[arg(long, value_name = "X", value_parser = finite)]
     pub emphasis: Option<f32>,
@@ -132,6 +135,10 @@ fn not_negative(text: &str) -> Result<f32, String> {
     finite(text).ok().filter(|x| *x >= 0.0).ok_or_else(|| "expected a number of at least 0".into())
 }
 
+fn part(text: &str) -> Result<f32, String> {
+    finite(text).ok().filter(|x| (0.0..=1.0).contains(x)).ok_or_else(|| "expected a number from 0 to 1".into())
+}
+
 fn share(text: &str) -> Result<f32, String> {
     finite(text).ok().filter(|x| (0.0..1.0).contains(x)).ok_or_else(|| "expected a number from 0 to below 1".into())
 }
@@ -142,6 +149,13 @@ fn named<T: DeserializeOwned + Default>(name: Option<&String>) -> T {
     value.map_or_else(T::default, |v| serde_json::from_value(v).expect("clap accepts only the names there are"))
 }
 
+/// Takes what was given.
+fn set<T>(option: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *option = given;
+    }
+}
+
 impl LearningArgs {
     /// Options of the corrected model.
     ///
@@ -149,26 +163,23 @@ impl LearningArgs {
     /// Usage: an option of another architecture, or a width that its kernels don't have.
     pub fn corrected(&self) -> Result<Options, Failure> {
         refuse("paper", &self.paper.given())?;
-        let (a, d) = (&self.corrected, Options::default());
-        let hidden = self.hidden.unwrap_or(d.hidden);
-        if hidden % 16 != 0 {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("--hidden {hidden}: the corrected model's is a multiple of 16"),
-            ));
+        let (a, mut options) = (&self.corrected, Options::default());
+        set(&mut options.hidden, self.hidden);
+        set(&mut options.rounds, a.rounds);
+        set(&mut options.steps, a.steps);
+        set(&mut options.lessons, a.lessons);
+        set(&mut options.memory, a.memory);
+        set(&mut options.batch, self.batch);
+        set(&mut options.rate, self.rate);
+        set(&mut options.smooth, a.smooth);
+        set(&mut options.asymmetry, a.asymmetry);
+        set(&mut options.emphasis, a.emphasis);
+        set(&mut options.seed, Some(self.weights_seed));
+        if options.hidden % 16 != 0 {
+            let text = format!("--hidden {}: the corrected model's is a multiple of 16", options.hidden);
+            return Err(Failure::new(Exit::Usage, text));
         }
-        Ok(Options {
-            hidden,
-            rounds: a.rounds.unwrap_or(d.rounds),
-            steps: a.steps.unwrap_or(d.steps),
-            lessons: a.lessons.unwrap_or(d.lessons),
-            memory: a.memory.unwrap_or(d.memory),
-            batch: self.batch.unwrap_or(d.batch),
-            rate: self.rate.unwrap_or(d.rate),
-            smooth: a.smooth.unwrap_or(d.smooth),
-            emphasis: a.emphasis.unwrap_or(d.emphasis),
-            seed: self.weights_seed,
-        })
+        Ok(options)
     }
 
     /// Options of the published architecture.
@@ -219,6 +230,7 @@ impl CorrectedArgs {
             ("--lessons", self.lessons.is_some()),
             ("--memory", self.memory.is_some()),
             ("--smooth", self.smooth.is_some()),
+            ("--asymmetry", self.asymmetry.is_some()),
             ("--emphasis", self.emphasis.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()

@@ -16,7 +16,7 @@ use crate::compare::{Comparison, compare};
 use crate::groups::{Group, groups};
 use crate::plan::PlannedScenario;
 use crate::store::{Reader, Selection, StoreError};
-use crate::train::sets::{MOST_DRAWS, Role};
+use crate::train::sets::{self, MOST_DRAWS, Role, Space};
 use clap::Args;
 use mixlab_contract::Backend;
 use serde_json::json;
@@ -38,6 +38,9 @@ pub struct TestArgs {
     /// Draw from this mix space (with --nr-flows flows each) instead of the built-in one
     #[arg(long, value_name = "FILE", requires = "draws")]
     pub mixspace: Option<PathBuf>,
+    /// Draw beyond the published ranges: other links, more hosts, heavy traffic within racks
+    #[arg(long, requires = "draws", conflicts_with = "mixspace")]
+    pub wide: bool,
     /// Flows per draw of the built-in space, instead of 2,000 (5,000 on fabrics of 64 and more hosts)
     #[arg(long, value_name = "N", requires = "draws", value_parser = clap::value_parser!(u32).range(1..))]
     pub draw_flows: Option<u32>,
@@ -113,6 +116,10 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
 
 async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenario>, Failure> {
     let mut scenarios = match (&common.mixes, args.draws, args.stored) {
+        (_, Some(count), _) if args.wide => {
+            let flows = args.draw_flows.map(|n| n as usize);
+            sets::drawn(Space::Wide, Role::Test, common.seed, count, flows)?
+        }
         (_, Some(count), _) => draw(common, args.mixspace.as_deref(), args.draw_flows, Role::Test, count)?,
         (_, None, true) => std::mem::take(&mut stored_sets(common).await?[Role::Test as usize]),
         (Some(file), None, false) => planned_scenarios(common, file)?,

@@ -19,7 +19,7 @@ use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
 use crate::train::log;
 use crate::train::paper::{Labelling, Paper, Periods};
 use crate::train::session::{Ended, Session, SessionError, Surroundings};
-use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError};
+use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError, Space};
 use clap::Args;
 use mixlab_m4::train::Lesson;
 use mixlab_m4::train::paper;
@@ -67,6 +67,10 @@ pub struct DataArgs {
     /// Scenarios to learn from; `--seed` chooses the streams of all draws
     #[arg(long, value_name = "N", default_value_t = 440, value_parser = clap::value_parser!(u64).range(1..=MOST_DRAWS))]
     pub draws: u64,
+    /// Scenarios to learn from beyond the published ranges: other links, more hosts, heavy traffic within racks
+    /// [default: 200; 0 with --architecture paper or --mixspace]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
+    pub wide_draws: Option<u64>,
     /// Scenarios to validate on (0: no validation)
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
     pub validation_draws: u64,
@@ -75,7 +79,7 @@ pub struct DataArgs {
     pub draw_flows: Option<u32>,
     /// Learn from scenarios that are stored under --root (those of --mixes if given), such as imported ones, instead of drawing:
     /// by their digest eight in ten are learned from, one is for validation, one for `mixlab test`
-    #[arg(long, conflicts_with_all = ["mixspace", "draws", "validation_draws", "draw_flows"])]
+    #[arg(long, conflicts_with_all = ["mixspace", "draws", "wide_draws", "validation_draws", "draw_flows"])]
     pub stored: bool,
     /// Backend whose results are the truth; what is missing is simulated, except with --stored
     #[arg(long, value_name = "BACKEND", default_value = "packet")]
@@ -87,7 +91,7 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
     let (truth, sets) = if args.data.stored {
         (args.data.truth.clone(), stored_sets(common).await?)
     } else {
-        let sets = drawn_sets(common, &args.data)?;
+        let sets = drawn_sets(common, args)?;
         let supervise = match args.architecture {
             Architecture::Corrected => args.learning.corrected().map(|_| common.enable_train)?,
             Architecture::Paper => common.enable_train || needs_supervision(&args.learning.paper()?),
@@ -130,16 +134,22 @@ fn of_role(sets: &Sets, role: Role) -> &[PlannedScenario] {
 }
 
 /// The three sets; the test set is only looked at to see that nothing of it is in the others.
-fn drawn_sets(common: &Common, data: &DataArgs) -> Result<Sets, Failure> {
+fn drawn_sets(common: &Common, args: &TrainArgs) -> Result<Sets, Failure> {
     const TEST_DRAWS: u64 = 30;
+    const WIDE_DRAWS: u64 = 200;
+    let data = &args.data;
     let draws = |role| match role {
         Role::Training => data.draws,
         Role::Validation => data.validation_draws,
         Role::Test => TEST_DRAWS,
     };
     let draw = |role| draw(common, data.mixspace.as_deref(), data.draw_flows, role, draws(role));
+    let beyond = args.architecture == Architecture::Corrected && data.mixspace.is_none();
+    let wide = data.wide_draws.unwrap_or(if beyond { WIDE_DRAWS } else { 0 });
     let sets: Vec<_> = ROLES.into_iter().map(draw).collect::<Result<_, _>>()?;
-    let sets: Sets = sets.try_into().expect("as many sets as roles");
+    let mut sets: Sets = sets.try_into().expect("as many sets as roles");
+    let flows = data.draw_flows.map(|n| n as usize);
+    sets[Role::Training as usize].extend(sets::drawn(Space::Wide, Role::Training, common.seed, wide, flows)?);
     sets::check_disjoint(ROLES.map(|role| (role, of_role(&sets, role))))?;
     Ok(sets)
 }
@@ -153,7 +163,7 @@ pub fn draw(
     count: u64,
 ) -> Result<Vec<PlannedScenario>, Failure> {
     let Some(file) = space else {
-        return Ok(sets::drawn(role, common.seed, count, flows.map(|n| n as usize))?);
+        return Ok(sets::drawn(Space::Published, role, common.seed, count, flows.map(|n| n as usize))?);
     };
     let space = spec::load_mix_space(file)?;
     warn(common, &space.warnings);

@@ -211,7 +211,9 @@ mod tests {
     fn the_latest_is_the_highest_step_and_another_training_is_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         assert!(latest(dir.path()).expect("nothing there").is_none());
-        [9, 10, 2].map(|step| checkpoint(step).save(dir.path()).expect("writable"));
+        for step in [9, 10, 2] {
+            checkpoint(step).save(dir.path()).expect("writable");
+        }
         std::fs::write(dir.path().join(FOLDER).join(".000011.checkpoint.77.partial"), b"half").expect("writable");
         let path = latest(dir.path()).expect("readable").expect("three are there");
         assert_eq!(Checkpoint::of(&checkpoint(0).recipe, &path).expect("the same training").step, 10);

@@ -86,18 +86,22 @@ impl Corrected {
 
     /// The options as the command line names them.
     pub fn recipe(options: &Options) -> BTreeMap<String, String> {
-        let o = options;
+        // Every option: one that is left out here would not be noticed when a training goes on.
+        let Options { variant, hidden, rounds, steps, lessons, memory, batch, rate, smooth, asymmetry, emphasis, seed } =
+            options;
         let entries = [
-            ("hidden", o.hidden.to_string()),
-            ("rounds", o.rounds.to_string()),
-            ("steps", o.steps.to_string()),
-            ("lessons", o.lessons.to_string()),
-            ("memory", o.memory.to_string()),
-            ("batch", o.batch.to_string()),
-            ("rate", o.rate.to_string()),
-            ("smooth", o.smooth.to_string()),
-            ("emphasis", o.emphasis.to_string()),
-            ("weights-seed", o.seed.to_string()),
+            ("variant", format!("{variant:?}")),
+            ("hidden", hidden.to_string()),
+            ("rounds", rounds.to_string()),
+            ("steps", steps.to_string()),
+            ("lessons", lessons.to_string()),
+            ("memory", memory.to_string()),
+            ("batch", batch.to_string()),
+            ("rate", rate.to_string()),
+            ("smooth", smooth.to_string()),
+            ("asymmetry", asymmetry.to_string()),
+            ("emphasis", emphasis.to_string()),
+            ("weights-seed", seed.to_string()),
         ];
         entries.map(|(name, value)| (name.to_owned(), value)).into()
     }

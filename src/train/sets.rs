@@ -57,8 +57,11 @@ impl Role {
 
 /// Most draws per stream: below it, streams of different seeds never meet.
 pub const MOST_DRAWS: u64 = 100_000;
+/// From a stream of mixes to that of their transport parameters.
+const PARAMETERS: u64 = 1_000_000_000;
 /// How drawn scenarios are filed in a store, so that no mix file's scenario has the same key.
 const DRAWN: &str = "drawn";
+const DRAWN_WIDE: &str = "drawn-wide";
 const SPACE: &str = "mixspace";
 
 /// Why there are no scenarios.
@@ -82,23 +85,45 @@ pub enum SetError {
     },
 }
 
-/// Draws `count` scenarios of the built-in space, with `flows` flows each if given (else 2,000, or 5,000 on large fabrics).
+/// The built-in spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// The published ranges.
+    Published,
+    /// Beyond them.
+    Wide,
+}
+
+/// Draws `count` scenarios of a built-in space, with `flows` flows each if given (else as many as the draw says). Wide draws whose
+/// gaps are too short for the generator are left out.
 ///
 /// # Errors
 /// [`SetError`] of a draw, which would be a fault of this program.
-pub fn drawn(role: Role, seed: u64, count: u64, flows: Option<usize>) -> Result<Vec<PlannedScenario>, SetError> {
+pub fn drawn(
+    space: Space,
+    role: Role,
+    seed: u64,
+    count: u64,
+    flows: Option<usize>,
+) -> Result<Vec<PlannedScenario>, SetError> {
     let stream = role.stream(seed);
-    let one = |id| {
-        let draw = draws::draw(id, stream)?;
+    let mut set = Vec::new();
+    for id in 0..count {
+        let draw = if space == Space::Wide { draws::wide(id, stream)? } else { draws::draw(id, stream)? };
         let options = WorkloadOptions {
             seed: 1000 + id,
             nr_flows: flows.unwrap_or(draw.nr_flows),
             enable_app: false,
             generator: Generator::Compat,
         };
-        Ok(filed(planned(&draw.mix, &options)?, DRAWN, stream))
-    };
-    (0..count).map(one).collect()
+        match (planned(&draw.mix, &options), space) {
+            (Ok(scenario), Space::Published) => set.push(filed(scenario, DRAWN, stream)),
+            (Ok(scenario), Space::Wide) => set.push(filed(scenario, DRAWN_WIDE, stream)),
+            (Err(e), Space::Published) => return Err(e.into()),
+            (Err(_), Space::Wide) => {}
+        }
+    }
+    Ok(set)
 }
 
 /// Draws `count` scenarios of `flows` flows from a mix space, whose file says where relative paths start.
@@ -117,7 +142,7 @@ pub fn from_space(
     }
     let stream = role.stream(seed);
     // Two streams, as the original draws; equal seeds would tie the choice of a matrix to that of a congestion control.
-    let mixes = spec::load_drawn(file, &space.draw(count as usize, stream, !stream))?;
+    let mixes = spec::load_drawn(file, &space.draw(count as usize, stream, stream.wrapping_add(PARAMETERS)))?;
     let one = |mix: &spec::LoadedMix| {
         let seed = stream.wrapping_mul(1_000_003).wrapping_add(mix.mix.id);
         let options = WorkloadOptions { seed, nr_flows: flows, enable_app: false, generator: Generator::Compat };
@@ -159,14 +184,14 @@ mod tests {
         let streams: Vec<u64> = (0..20).flat_map(|seed| ROLES.map(|role| role.stream(seed))).collect();
         assert_eq!(streams, (1..=60).collect::<Vec<_>>());
         let digests = |set: Vec<PlannedScenario>| set.into_iter().map(|s| s.digest).collect::<Vec<_>>();
-        let few = digests(drawn(Role::Training, 0, 3, Some(40)).expect("sound draws"));
-        assert_eq!(digests(drawn(Role::Training, 0, 5, Some(40)).expect("sound draws"))[..3], few);
-        assert_ne!(digests(drawn(Role::Training, 1, 3, Some(40)).expect("sound draws")), few);
+        let few = digests(drawn(Space::Published, Role::Training, 0, 3, Some(40)).expect("sound draws"));
+        assert_eq!(digests(drawn(Space::Published, Role::Training, 0, 5, Some(40)).expect("sound draws"))[..3], few);
+        assert_ne!(digests(drawn(Space::Published, Role::Training, 1, 3, Some(40)).expect("sound draws")), few);
     }
 
     #[test]
     fn a_scenario_with_two_roles_is_found() {
-        let set = |role| drawn(role, 0, 2, Some(40)).expect("sound draws");
+        let set = |role| drawn(Space::Published, role, 0, 2, Some(40)).expect("sound draws");
         let [a, b, c] = ROLES.map(set);
         check_disjoint([(Role::Training, &a[..]), (Role::Validation, &b), (Role::Test, &c)]).expect("disjoint");
         let found = check_disjoint([(Role::Training, &a[..]), (Role::Validation, &b), (Role::Test, &a[1..])]);

@@ -10,7 +10,9 @@ use std::time::Duration;
 use tempfile::tempdir;
 
 /// A training of the corrected model that takes less than a second.
-const TINY: [&str; 20] = [
+const TINY: [&str; 22] = [
+    "--wide-draws",
+    "1",
     "--draws",
     "4",
     "--validation-draws",
@@ -38,9 +40,9 @@ const PAPER: [&str; 18] = [
     "--architecture",
     "paper",
     "--draws",
-    "3",
+    "6",
     "--validation-draws",
-    "1",
+    "4",
     "--draw-flows",
     "40",
     "--epochs",
@@ -75,7 +77,7 @@ fn a_training_in_parts_or_with_more_jobs_or_from_any_checkpoint_ends_in_the_same
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();
     let err = train(at, "whole", &[&TINY]);
-    assert!(err.contains("6 runs finished") && err.contains("6 rounds done"), "{err}");
+    assert!(err.contains("7 runs finished") && err.contains("6 rounds done"), "{err}");
     let equal = ["corrected.safetensors", "best/corrected.safetensors", "loss.csv", "scenarios.csv", "training.csv"];
 
     let err = train(at, "parts", &[&TINY, &["--until", "3"]]);
@@ -107,7 +109,7 @@ fn a_killed_training_goes_on_to_the_weights_of_an_uninterrupted_one() {
     let at = dir.path();
     let often = ["--checkpoint-every", "1", "--rounds", "12"];
     let options: Vec<&str> = TINY.into_iter().collect();
-    let options: Vec<&str> = [&options[..6], &options[8..16], &often, &["--validate-every", "3"]].concat();
+    let options: Vec<&str> = [&options[..8], &options[10..18], &often, &["--validate-every", "3"]].concat();
     train(at, "whole", &[&options]);
     let args = [&["--root", "r", "train", "--out", "killed"], &options[..]].concat();
     let mut kills = 0;
@@ -138,8 +140,20 @@ fn a_killed_training_goes_on_to_the_weights_of_an_uninterrupted_one() {
 fn control_c_saves_a_checkpoint_and_ends_with_130() {
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();
-    let many =
-        ["--draws", "2", "--validation-draws", "0", "--draw-flows", "60", "--hidden", "16", "--rounds", "100000"];
+    let many = [
+        "--draws",
+        "2",
+        "--wide-draws",
+        "0",
+        "--validation-draws",
+        "0",
+        "--draw-flows",
+        "60",
+        "--hidden",
+        "16",
+        "--rounds",
+        "100000",
+    ];
     let args = [&["--root", "r", "train", "--out", "m4", "--checkpoint-every", "100000"], &many[..]].concat();
     let child = command(at, &args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
     while !std::fs::metadata(at.join("m4/loss.csv")).is_ok_and(|m| m.len() > 200) {
