@@ -119,6 +119,9 @@ fn the_starter_mix_runs_as_it_is_and_is_never_overwritten() {
     run_expecting(0, dir.path(), &["init", "my.mix.json"]);
     let (_, err) = run_expecting(0, dir.path(), &["--mixes", "my.mix.json", "--nr-flows", "200", "mlsys"]);
     assert!(err.contains("3 runs finished") && !err.contains("warning"), "{err}");
+    run_expecting(0, dir.path(), &["--root", "whole", "--mixes", "my.mix.json", "flowsim"]);
+    let (_, err) = run_expecting(0, dir.path(), &["--root", "whole", "status"]);
+    assert!(err.is_empty(), "the load delivered is the load asked for: {err}");
     std::fs::write(dir.path().join("my.mix.json"), "mine").expect("writable");
     let (_, err) = run_expecting(2, dir.path(), &["init", "my.mix.json"]);
     assert!(err.contains("--force"), "{err}");
