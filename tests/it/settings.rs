@@ -84,7 +84,7 @@ fn mistakes_in_the_file_have_a_place_and_a_suggestion() {
         ("figures = 1\n", "r/mixlab.toml:1:11: figures: expected a table, found 1"),
         ("jobs = [1, 2]\n", "r/mixlab.toml:1:8: jobs: expected one value, found an array"),
         ("jobs = \n", "r/mixlab.toml:1:8: expected TOML"),
-        ("seed = 1979-05-27\n", "expected text, a number"),
+        ("seed = 1979-05-27\n", "seed: expected one value, found 1979-05-27"),
     ] {
         let dir = with_settings(text);
         let (_, err) = run_expecting(3, dir.path(), &["--root", "r", "status"]);
