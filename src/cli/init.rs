@@ -14,8 +14,8 @@ use std::path::Path;
 const MIX: &str = include_str!("starter.mix.json");
 /// Files it names, and the schema for editors.
 const COMPANIONS: [(&str, &str); 4] = [
-    ("spec/clusters/32-2to1.json", include_str!("../../spec/clusters/32-2to1.json")),
-    ("spec/spatials/uniform-2x4.json", include_str!("../../spec/spatials/uniform-2x4.json")),
+    ("spec/clusters/32-4to1.json", include_str!("../../spec/clusters/32-4to1.json")),
+    ("spec/spatials/skewed-2x4.json", include_str!("../../spec/spatials/skewed-2x4.json")),
     ("spec/sizes/web-server.txt", include_str!("../../spec/sizes/web-server.txt")),
     ("spec/schema/mix.schema.json", include_str!("../../spec/schema/mix.schema.json")),
 ];

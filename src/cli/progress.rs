@@ -1,7 +1,8 @@
 //! What a person sees of a sweep: bars on a terminal, lines elsewhere, nothing with `--quiet`.
 //!
 //! The remaining time is an estimate from finished runs of the same backend, in seconds per flow; while a backend that
-//! still has to run has not finished one, there is no honest estimate and none is shown.
+//! still has to run has not finished one, there is no honest estimate and none is shown. Lines are short (55 columns) rather than
+//! as wide as the terminal, since a terminal that gets narrower breaks the lines that are there.
 
 use super::args::{Common, MessageFormat};
 use super::events;
@@ -55,7 +56,7 @@ impl<'a> Progress<'a> {
         } else {
             let bars = MultiProgress::new();
             let overall = bars.add(ProgressBar::new(plan.missing.len() as u64));
-            overall.set_style(style("{bar:20} {pos}/{len} runs  {elapsed}  {wide_msg}"));
+            overall.set_style(style("{bar:12} {pos}/{len} runs  {elapsed}  {msg}"));
             overall.enable_steady_tick(Duration::from_millis(200));
             Form::Bars { bars, overall, runs: Vec::new() }
         };
@@ -94,7 +95,7 @@ impl<'a> Progress<'a> {
             }
             (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress, .. }) => {
                 let bar = bars.add(ProgressBar::new(plan.scenario(*run).scenario.flows().len() as u64));
-                bar.set_style(style("  {prefix:28!} {wide_bar} {percent:>3} % {elapsed:>4}"));
+                bar.set_style(style("  {prefix:26!} {bar:12} {percent:>3} % {elapsed:>4}"));
                 bar.set_prefix(format!("mix {} {}", plan.scenario(*run).entry.mix_id, plan.backend(*run).id()));
                 runs.push((*run, bar, Arc::clone(progress)));
             }

@@ -84,7 +84,7 @@ fn mistakes_in_the_file_have_a_place_and_a_suggestion() {
         ("figures = 1\n", "r/mixlab.toml:1:11: figures: expected a table, found 1"),
         ("jobs = [1, 2]\n", "r/mixlab.toml:1:8: jobs: expected one value, found an array"),
         ("jobs = \n", "r/mixlab.toml:1:8: expected TOML"),
-        ("seed = 1979-05-27\n", "expected text, a number"),
+        ("seed = 1979-05-27\n", "seed: expected one value, found 1979-05-27"),
     ] {
         let dir = with_settings(text);
         let (_, err) = run_expecting(3, dir.path(), &["--root", "r", "status"]);
@@ -119,6 +119,9 @@ fn the_starter_mix_runs_as_it_is_and_is_never_overwritten() {
     run_expecting(0, dir.path(), &["init", "my.mix.json"]);
     let (_, err) = run_expecting(0, dir.path(), &["--mixes", "my.mix.json", "--nr-flows", "200", "mlsys"]);
     assert!(err.contains("3 runs finished") && !err.contains("warning"), "{err}");
+    run_expecting(0, dir.path(), &["--root", "whole", "--mixes", "my.mix.json", "flowsim"]);
+    let (_, err) = run_expecting(0, dir.path(), &["--root", "whole", "status"]);
+    assert!(err.is_empty(), "the load delivered is the load asked for: {err}");
     std::fs::write(dir.path().join("my.mix.json"), "mine").expect("writable");
     let (_, err) = run_expecting(2, dir.path(), &["init", "my.mix.json"]);
     assert!(err.contains("--force"), "{err}");
