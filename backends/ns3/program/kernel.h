@@ -21,9 +21,13 @@
 #include "ns3/event-id.h"
 
 #include <cstdint>
+#include <string>
 
 namespace mixlab
 {
+
+/// Fails unless ns-3 runs this implementation of its simulator.
+void CheckImplementation(const std::string& wanted);
 
 class Kernel
 {

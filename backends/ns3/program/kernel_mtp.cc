@@ -24,8 +24,6 @@
 namespace mixlab
 {
 
-void CheckImplementation(const std::string& wanted); // kernel.cc
-
 namespace
 {
 
