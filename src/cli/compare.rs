@@ -98,7 +98,20 @@ fn overall(c: &Comparison) -> String {
     }
     let stars =
         if c.overall.iter().all(|r| r.timed_alone) { "" } else { "* timed beside other runs: compare CPU times\n" };
-    format!("error of the FCT slowdown against {} (means over scenarios)\n\n{}{stars}", c.baseline, table.text())
+    let (baseline, table) = (&c.baseline, table.text());
+    format!("error of the FCT slowdown against {baseline} (means over scenarios)\n\n{table}{stars}{}", floor_line(c))
+}
+
+/// One line on the error floor: what its row means, or how to get one. Empty where there is none to get: it is a floor of the
+/// ns3 fidelity only, and no floor of itself.
+fn floor_line(c: &Comparison) -> &'static str {
+    if ["packet-clean", "floor"].contains(&c.baseline.as_str()) {
+        ""
+    } else if c.overall.iter().any(|r| r.backend == "floor") {
+        "floor: packet with one flow in ten 1 ns later; no estimator can be told apart from the truth below its errors\n"
+    } else {
+        "no error floor is stored: `mixlab floor` with the same --root and --mixes shows how much of an error is chaos\n"
+    }
 }
 
 /// The comparison for reading: overall, by flow size, per scenario.

@@ -37,6 +37,28 @@ fn all_ends_with_figures_and_a_summary_table() {
 }
 
 #[test]
+fn compare_shows_the_error_floor_or_how_to_get_one() {
+    let dir = tempdir().expect("a temporary directory");
+    let call = |what: &[&str]| {
+        let common = ["--root", "r", "--mixes", &demo(), "--nr-flows", "300"];
+        run_expecting(0, dir.path(), &[&common, what].concat())
+    };
+    call(&["packet"]);
+    call(&["flowsim"]);
+    let (out, _) = call(&["compare"]);
+    assert_eq!(out.matches("no error floor is stored: `mixlab floor`").count(), 1, "{out}");
+    let (_, err) = call(&["floor"]);
+    assert!(err.contains("1 runs finished, 1 done before"), "{err}");
+    let (out, _) = call(&["compare"]);
+    assert!(!out.contains("no error floor") && out.contains("floor: packet with one flow in ten"), "{out}");
+    let rows = |backend: &str| out.lines().filter(|l| l.split_whitespace().next() == Some(backend)).count();
+    assert!(rows("floor") > 3 && rows("floor") == rows("flowsim"), "overall, per bucket and per scenario\n{out}");
+    let (csv, _) = call(&["compare", "--format", "csv"]);
+    let buckets = |backend: &str| csv.lines().filter(|l| l.starts_with(&format!("0,{backend},packet,"))).count();
+    assert!(buckets("floor") > 1 && buckets("floor") == buckets("flowsim"), "{csv}");
+}
+
+#[test]
 fn every_documented_exit_code_is_what_it_says() {
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();

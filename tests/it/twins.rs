@@ -1,8 +1,10 @@
 //! Two simulators of one physics, written independently: `packet` in Rust on a timing wheel, `ns3` in C++ on ns-3's kernel.
 //! Where ns-3 is installed, they must agree on every flow and every count.
 
-use mixlab_contract::conformance::{Scope, random_scenario};
-use mixlab_contract::{Availability, Backend, Silent};
+use mixlab_contract::conformance::{Scope, SplitMix, random_scenario};
+use mixlab_contract::{
+    Availability, Backend, BitsPerSec, Bytes, CongestionControl, Link, Marking, NodeId, Scenario, Silent, Topology,
+};
 use mixlab_ns3::Ns3Backend;
 use mixlab_packet::PacketBackend;
 use std::io::Write;
@@ -28,9 +30,14 @@ fn agree_on_random_scenarios(ns3: &Ns3Backend) {
         let _ = writeln!(std::io::stderr(), "skipped: {reason}; {hint}");
         return;
     }
-    let mut compared = 0;
+    let (mut compared, mut fast) = (0, 0);
     for seed in 0..100 {
         let scenario = random_scenario(seed, Scope::default());
+        let scenario = match seed % 5 {
+            4 => without_window(scenario),
+            3 => at_any_rate(scenario, seed),
+            _ => scenario,
+        };
         if PacketBackend::NS3.check(&scenario).is_err() || ns3.check(&scenario).is_err() {
             continue;
         }
@@ -40,8 +47,48 @@ fn agree_on_random_scenarios(ns3: &Ns3Backend) {
         let counts = |c: &mixlab_contract::Counters| (c.packets, c.marks, c.pauses, c.drops);
         assert_eq!(counts(&ours.counters), counts(&theirs.counters), "seed {seed}");
         compared += 1;
+        fast += usize::from(seed % 5 == 3);
     }
     assert!(compared >= 50, "only {compared} of 100 scenarios are supported by both");
+    assert!(fast >= 10, "only {fast} of 20 scenarios at any rate are supported by both");
+}
+
+fn without_window(scenario: Scenario) -> Scenario {
+    let mut parts = scenario.into_parts();
+    parts.transport.window = None;
+    Scenario::new(parts).expect("a window is not needed")
+}
+
+/// On links of 10 to 800 Gb/s, with thresholds, window and buffer to match.
+fn at_any_rate(scenario: Scenario, seed: u64) -> Scenario {
+    let mut parts = scenario.into_parts();
+    let mut random = SplitMix(seed);
+    let rates = [10, 25, 40, 50, 100, 200, 400, 800].map(BitsPerSec::from_gbps);
+    let old = &parts.topology;
+    let links: Vec<Link> = old.links().iter().map(|l| Link { rate: random.choose(&rates), ..*l }).collect();
+    let kinds = (0..old.node_count() as u32).map(|n| old.kind(NodeId(n))).collect();
+    parts.topology = Topology::new(kinds, links, old.switch_order().to_vec()).expect("the same shape");
+    parts.paths = None;
+    let t = &mut parts.transport;
+    (t.max_rate, t.window, t.buffer) = (rates[7], Some(Bytes(100_000)), Bytes(600_000));
+    let (k_min, k_max) = (Bytes(20_000), Bytes(60_000));
+    t.marking = rates.map(|rate| (rate, Marking { k_min, k_max, p_max: 0.2 })).into();
+    Scenario::new(parts).expect("a scenario at any rate")
+}
+
+/// HPCC's queue term is divided by the window, so the original has no defined answer without one. Clean fidelity has.
+#[test]
+fn hpcc_without_a_window_is_refused_by_both_for_the_same_reason() {
+    let hpcc = |s: &Scenario| matches!(s.transport().congestion_control, CongestionControl::Hpcc { .. });
+    let of = (0..100).map(|seed| without_window(random_scenario(seed, Scope::default())));
+    let mut refused = 0;
+    for scenario in of.filter(hpcc) {
+        let (ours, theirs) = (PacketBackend::NS3.check(&scenario), Ns3Backend::new().check(&scenario));
+        assert_eq!(ours, theirs);
+        refused += usize::from(ours.is_err_and(|e| e.feature == "HPCC without a window"));
+        assert_eq!(PacketBackend::CLEAN.check(&scenario), Ok(()));
+    }
+    assert!(refused > 5, "only {refused} scenarios");
 }
 
 /// An observer with a scratch folder, which outside programs need.

@@ -1,6 +1,6 @@
 //! Packet transmissions and events per CPU second on generated leaf–spine fabrics of 10 Gb/s links at half load: 32, 256,
-//! 1,024 and 6,144 hosts, each under the four congestion controls; and heavy-tailed ("Hadoop") flows on 32 hosts. Prints one
-//! line per run, and how much slower the 1,024-host fabric is than the one of 32.
+//! 1,024 and 6,144 hosts, each under the four congestion controls; and heavy-tailed ("Hadoop") flows on 32 and 1,024 hosts. Prints
+//! one line per run, and how much slower the 1,024-host fabric is than the one of 32.
 //!
 //! `cargo bench -p mixlab-packet --bench speed [-- [cc …] [hosts …] [clean]]`
 //!
@@ -26,6 +26,9 @@ const LINK: BitsPerSec = BitsPerSec::from_gbps(10);
 const FABRICS: [(u32, u32, u32, u64); 4] =
     [(4, 8, 8, 20_000), (16, 16, 16, 20_000), (64, 16, 16, 40_000), (256, 24, 24, 50_000)];
 
+/// The same for the Hadoop workload, whose flows are ten times larger.
+const HADOOP_FABRICS: [(u32, u32, u32, u64); 2] = [(4, 8, 8, 2_000), (64, 16, 16, 20_000)];
+
 /// Flow sizes of Hadoop nodes: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
 const HADOOP: [(f64, f64); 14] = [
     (80.0, 0.0),
@@ -45,36 +48,44 @@ const HADOOP: [(f64, f64); 14] = [
 ];
 
 fn main() {
-    println!("| hosts | flows | cc | packets | events | CPU s | packets per CPU s | events per CPU s | peak memory |");
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!(
+        "| hosts | flows | cc | packets | events | set-up ms | CPU s | packets per CPU s | events per CPU s | peak memory |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let asked =
         |of: &[&str], name: &str| !wanted.iter().any(|w| of.contains(&w.as_str())) || wanted.iter().any(|w| w == name);
     let names = controls().map(|c| c.name());
     let clean = wanted.iter().any(|w| w == "clean");
     for control in controls().into_iter().filter(|c| asked(&names, c.name())) {
-        let mut speeds = Vec::new();
+        let (mut uniform, mut hadoop) = (Vec::new(), Vec::new());
         for (leaves, per_leaf, spines, flows) in FABRICS {
             let hosts = leaves * per_leaf;
             if asked(&["32", "256", "1024", "6144", "hadoop"], &hosts.to_string()) {
                 let scenario = fabric((leaves, per_leaf, spines), &exponential_sizes(flows), control);
-                speeds.push((hosts, measure(&scenario, clean)));
+                uniform.push((hosts, measure(&scenario, clean)));
             }
         }
         if asked(&["32", "256", "1024", "6144", "hadoop"], "hadoop") {
-            measure(&fabric((4, 8, 8), &hadoop_sizes(2_000), control), clean);
+            for (leaves, per_leaf, spines, flows) in HADOOP_FABRICS {
+                let scenario = fabric((leaves, per_leaf, spines), &hadoop_sizes(flows), control);
+                hadoop.push((leaves * per_leaf, measure(&scenario, clean)));
+            }
         }
-        let of = |hosts| speeds.iter().find(|(h, _)| *h == hosts).map(|(_, speed)| speed);
-        if let (Some(small), Some(large)) = (of(32), of(1024)) {
-            println!("1,024 hosts against 32 ({}): {:+.0} %", control.name(), (large / small - 1.0) * 100.0);
+        for (workload, speeds) in [("50 kB flows", uniform), ("Hadoop", hadoop)] {
+            let of = |hosts| speeds.iter().find(|(h, _)| *h == hosts).map(|(_, speed)| speed);
+            if let (Some(small), Some(large)) = (of(32), of(1024)) {
+                let change = (large / small - 1.0) * 100.0;
+                println!("1,024 hosts against 32 ({}, {workload}): {change:+.0} %", control.name());
+            }
         }
     }
 }
 
-/// Runs a scenario and returns packet transmissions per CPU second, set-up of the network included.
+/// Runs a scenario, says how that went, and returns packet transmissions per CPU second, set-up of the network included.
 fn measure(scenario: &Scenario, clean: bool) -> f64 {
     let begin = ThreadTime::now();
-    let (outcomes, counters) = match clean {
+    let (outcomes, counters, set_up) = match clean {
         true => simulate::<FineWheel, Clean>(scenario),
         false => simulate::<Wheel, Ns3>(scenario),
     };
@@ -82,12 +93,13 @@ fn measure(scenario: &Scenario, clean: bool) -> f64 {
     assert!(outcomes.iter().all(|o| o.fct().is_some()), "every flow finishes");
     let speed = counters.packets as f64 / seconds;
     println!(
-        "| {} | {} | {} | {} | {} | {seconds:.2} | {:.1} M | {:.1} M | {} MB |",
+        "| {} | {} | {} | {} | {} | {:.1} | {seconds:.2} | {:.1} M | {:.1} M | {} MB |",
         scenario.topology().host_count(),
         scenario.flows().len(),
         scenario.transport().congestion_control.name(),
         counters.packets,
         counters.events,
+        set_up * 1e3,
         speed / 1e6,
         counters.events as f64 / seconds / 1e6,
         peak_megabytes()
@@ -95,10 +107,13 @@ fn measure(scenario: &Scenario, clean: bool) -> f64 {
     speed
 }
 
-fn simulate<Q: EventQueue, F: Fidelity>(scenario: &Scenario) -> (Vec<FlowOutcome>, Counters) {
+/// Outcomes, counters, and CPU seconds that making the empty network took.
+fn simulate<Q: EventQueue, F: Fidelity>(scenario: &Scenario) -> (Vec<FlowOutcome>, Counters, f64) {
+    let begin = ThreadTime::now();
     let mut network = PacketNetwork::<Q, _, F>::observed(scenario, Unobserved);
+    let set_up = begin.elapsed().as_secs_f64();
     let outcomes = drive(&mut network, scenario, &Silent).expect("not cancelled");
-    (outcomes, network.counters())
+    (outcomes, network.counters(), set_up)
 }
 
 /// Peak resident memory of this process (Linux; 0 elsewhere).

@@ -182,6 +182,14 @@ fn ns3_links(scenario: &Scenario) -> Option<String> {
         return Some(format!("a network of {} nodes (at most {LARGEST_NODE})", topology.node_count()));
     }
     let hpcc = matches!(t.congestion_control, CongestionControl::Hpcc { .. });
+    if hpcc && t.window.is_none() {
+        // The queue term is divided by the window. Without one the program computes 0 ÷ 0 and makes an integer of the result,
+        // which C++ leaves undefined: there is no answer to agree with.
+        return Some("HPCC without a window".into());
+    }
+    if matches!(t.congestion_control, CongestionControl::Hpcc { telemetry_multiplier: 0, .. }) {
+        return Some("a telemetry multiplier of 0".into());
+    }
     for link in topology.links() {
         if link.rate < SLOWEST_LINK || link.delay > LONGEST_DELAY {
             return Some(format!(

@@ -8,8 +8,8 @@ use mixlab_contract::conformance::{
     random_scenario,
 };
 use mixlab_contract::{
-    Backend, Bytes, CongestionControl, FlowIndex, FlowStart, Network, Scenario, Silent, SimDuration, SimTime,
-    Transport, drive,
+    Backend, BitsPerSec, Bytes, ChannelId, CongestionControl, FlowIndex, FlowStart, Network, Scenario, Silent,
+    SimDuration, SimTime, Transport, drive,
 };
 use mixlab_packet::probe::{Probe, Transmission};
 use mixlab_packet::queue::{EventQueue, PlainHeap, Wheel};
@@ -30,6 +30,13 @@ fn with_transport(scenario: Scenario, change: impl FnOnce(&mut Transport)) -> Sc
     Scenario::new(parts).expect("still valid")
 }
 
+/// Takes the window away, except from HPCC, which needs one.
+fn without_window(t: &mut Transport) {
+    if !matches!(t.congestion_control, CongestionControl::Hpcc { .. }) {
+        t.window = None;
+    }
+}
+
 /// A random scenario, with PFC off, ECN off, no window or a small buffer in some.
 fn varied(seed: u64) -> Scenario {
     with_transport(random_scenario(seed, Scope::default()), |t| {
@@ -37,7 +44,7 @@ fn varied(seed: u64) -> Scenario {
         t.ecn = !seed.is_multiple_of(11);
         t.rate_bound = !seed.is_multiple_of(13);
         if seed.is_multiple_of(5) {
-            t.window = None;
+            without_window(t);
         }
         if seed.is_multiple_of(2) {
             t.buffer = Bytes(40 * 1024);
@@ -139,7 +146,7 @@ fn pfc_with_headroom_drops_nothing() {
         let scenario = with_transport(random_scenario(seed, scope), |t| {
             t.buffer = Bytes(300 * 1024);
             if seed.is_multiple_of(2) {
-                t.window = None;
+                without_window(t);
             }
         });
         let output = PacketBackend::NS3.run(&scenario, &Silent).expect("a supported scenario");
@@ -177,6 +184,75 @@ fn packets_of_a_flow_stay_in_order() {
     }
 }
 
+/// Watches every channel: one packet at a time, none before it has arrived over the channel before, no pause while
+/// something waits.
+struct Watch<'a> {
+    scenario: &'a Scenario,
+    /// By channel: when its last transmission ended (ns), and whether bytes were left behind it.
+    free_at: Vec<u64>,
+    waiting: Vec<bool>,
+    /// When data (flow, first byte) arrived wherever it is now, and over which channel.
+    arrived: HashMap<(FlowIndex, u64), (u64, ChannelId)>,
+    waited: u64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let channels = scenario.topology().channel_count();
+        Self {
+            scenario,
+            free_at: vec![0; channels],
+            waiting: vec![false; channels],
+            arrived: HashMap::new(),
+            waited: 0,
+        }
+    }
+}
+
+impl Probe for Watch<'_> {
+    fn transmit(&mut self, t: &Transmission) {
+        let (now, channel) = (t.time.ns_floor(), t.channel.index());
+        assert!(now >= self.free_at[channel], "two packets at once on {:?} at {now} ns", t.channel);
+        if self.waiting[channel] {
+            self.waited += 1;
+            assert_eq!(now, self.free_at[channel], "{:?} was idle while something waited", t.channel);
+        }
+        let link = self.scenario.topology().link(t.channel);
+        let end = now + link.rate.transmission_ns_floor(Bytes(t.wire_bytes.into()));
+        self.free_at[channel] = end;
+        self.waiting[channel] = t.queue_bytes > 0;
+        if t.kind == Kind::Data {
+            let path = self.scenario.path(t.flow);
+            let place = path.iter().position(|c| *c == t.channel).expect("data stays on its path");
+            let start = self.scenario.flow(t.flow).start.ns_floor();
+            let from = (place > 0).then(|| path[place - 1]);
+            let known = self.arrived.get(&(t.flow, t.sequence)).filter(|(_, over)| Some(*over) == from);
+            let earliest = if from.is_some() { known.expect("it came over the channel before").0 } else { start };
+            assert!(now >= earliest, "data of {:?} leaves at {now} ns, before {earliest} ns", t.flow);
+            self.arrived.insert((t.flow, t.sequence), (end + link.delay.ns_floor(), t.channel));
+        }
+    }
+}
+
+/// Causality and work conservation. Without PFC, since a paused port rests; scenarios that lose something are left out,
+/// since a byte sent twice is in two places.
+#[test]
+fn data_moves_forward_in_time_and_no_port_rests_while_something_waits() {
+    let (mut scenarios, mut waited) = (0, 0);
+    for seed in SEEDS {
+        let scenario = with_transport(random_scenario(seed, Scope::default()), |t| {
+            t.pfc = false;
+            t.buffer = Bytes(4_000_000);
+        });
+        let mut network = PacketNetwork::<Wheel, _>::observed(&scenario, Watch::new(&scenario));
+        drive(&mut network, &scenario, &Silent).expect("not cancelled");
+        assert_eq!(network.counters().drops, 0, "seed {seed}: the buffer is large");
+        waited += network.probe().waited;
+        scenarios += 1;
+    }
+    assert!(waited > 100 * scenarios, "packets waited {waited} times only");
+}
+
 #[test]
 fn what_ns3_would_not_do_the_same_way_is_refused() {
     let refused = |change: fn(&mut Transport)| {
@@ -185,5 +261,20 @@ fn what_ns3_would_not_do_the_same_way_is_refused() {
     };
     assert!(refused(|t| t.marking.clear()).contains("marking thresholds"));
     assert!(refused(|t| t.payload = Bytes(65_500)).contains("packet of"));
+    let hpcc = |telemetry_multiplier| CongestionControl::Hpcc {
+        target_utilisation: 0.9,
+        additive: BitsPerSec(1),
+        additive_stages: 0,
+        telemetry_multiplier,
+        fast_reaction: true,
+        per_hop_rate: false,
+    };
+    for (window, multiplier, reason) in [(None, 1, "HPCC without a window"), (Some(Bytes(9)), 0, "multiplier of 0")] {
+        let scenario = with_transport(random_scenario(1, Scope::default()), |t| {
+            (t.window, t.congestion_control) = (window, hpcc(multiplier));
+        });
+        assert!(PacketBackend::NS3.check(&scenario).is_err_and(|e| e.feature.contains(reason)));
+        assert_eq!(PacketBackend::CLEAN.check(&scenario), Ok(()), "clean has an answer");
+    }
     assert!(PacketBackend::NS3.check(&random_scenario(1, Scope::default())).is_ok());
 }

@@ -173,12 +173,12 @@ impl<F: Fidelity> Hpcc<F> {
     }
 }
 
-/// W, bytes. Without a window ns-3 divides by 0; clean takes what the fastest sender has in flight in a base RTT.
+/// W, bytes. Without a window: what the fastest sender has in flight in a base RTT (clean only; ns-3 divides by 0, and the
+/// backend refuses).
 fn reference_window<F: Fidelity>(physics: &Physics) -> f64 {
     match physics.window {
         Some(window) => window as f64,
-        None if F::CLEAN => physics.max_rate as f64 * physics.base_rtt as f64 * F::SECONDS_PER_TICK / 8.0,
-        None => 0.0,
+        None => physics.max_rate as f64 * physics.base_rtt as f64 * F::SECONDS_PER_TICK / 8.0,
     }
 }
 
