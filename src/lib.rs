@@ -17,6 +17,7 @@ pub mod figures;
 pub mod floor;
 pub mod import;
 pub mod plan;
+pub mod report;
 pub mod runner;
 pub mod spec;
 pub mod statistics;

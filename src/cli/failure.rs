@@ -27,9 +27,14 @@ impl Failure {
         Self::new(Exit::Internal, message)
     }
 
+    /// What went wrong.
+    pub fn message(&self) -> &str {
+        self.message.trim_end()
+    }
+
     /// Prints the error and gives the exit code.
     pub fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message.trim_end());
+        eprintln!("error: {}", self.message());
         self.exit.into()
     }
 }

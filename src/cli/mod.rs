@@ -13,6 +13,8 @@ mod failure;
 mod figures;
 mod import;
 mod progress;
+mod report;
+mod serve;
 mod status;
 mod sweep;
 mod table;
@@ -57,6 +59,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::All(figures) => sweep::all(common, &figures).await,
         Command::Expand(args) => expand::run(common, &args),
         Command::Figures(args) => figures::run(common, &args).await,
+        Command::Report(args) => report::run(common, &args).await,
+        Command::Serve(args) => serve::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Import(args) => import::run(common, &args).await,

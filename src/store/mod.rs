@@ -10,6 +10,7 @@ mod error;
 mod format;
 mod insert;
 mod lock;
+mod origins;
 mod physics;
 mod reader;
 mod rows;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use error::StoreError;
 pub use format::sqlite_version;
+pub use origins::Origin;
 pub(crate) use reader::FlowColumns;
 pub use reader::{Reader, Selection, StatusRow};
 

@@ -8,6 +8,7 @@ mod figures;
 mod import;
 mod layers;
 mod program;
+mod report;
 mod resume;
 mod spec_workload;
 mod store;
