@@ -7,6 +7,7 @@ use super::train::TrainArgs;
 use crate::backends::BackendOptions;
 use crate::figures::Filter;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -182,6 +183,14 @@ pub enum Command {
         after_help = "Examples:\n  mixlab figures --list\n  mixlab figures slowdown-cdf error-cdf --width single --filter 'cc=dctcp load>0.5'\n  mixlab figures trace --filter mix=3 --flows 500..600 --theme dark\nKeys of --filter: mix cc matrix sizes cluster sigma load delivered buffer window hosts inflight flows; operators = != < <= > >=; `a|b` is a or b"
     )]
     Figures(FigureArgs),
+    /// Write one HTML page: what was run, errors, all figures, failures, every scenario
+    #[command(after_help = "Example:\n  mixlab --root demo report --out demo.html")]
+    Report(ReportArgs),
+    /// The report in a browser, live while a sweep runs
+    #[command(
+        after_help = "Examples:\n  mixlab --root demo serve\n  mixlab --root demo serve --listen 127.0.0.1:9000\nIt can only be reached from this machine unless told otherwise; from elsewhere use ssh -L 8377:localhost:8377."
+    )]
+    Serve(ServeArgs),
     /// Errors and speed of every backend against a baseline
     #[command(after_help = crate::compare::DEFINITIONS)]
     Compare(CompareArgs),
@@ -326,6 +335,37 @@ pub enum ThemeName {
     Light,
     /// Light on nearly black
     Dark,
+}
+
+/// Options of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Backend taken as truth (default: ns3 if it was run, else packet)
+    #[arg(long, value_name = "BACKEND")]
+    pub baseline: Option<String>,
+    /// Backends in the figures (default: all that were run)
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub backends: Option<Vec<String>>,
+    /// Figures over scenarios that meet these conditions only, such as 'cc=dctcp load>0.5'
+    #[arg(long, value_name = "CONDITIONS", value_parser = filter)]
+    pub filter: Option<Filter>,
+    /// File of the page
+    #[arg(long, value_name = "FILE", default_value = "./report.html")]
+    pub out: PathBuf,
+}
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// What the page shows
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Address and port (port 0: any that is free)
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8377")]
+    pub listen: SocketAddr,
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    pub any_address: bool,
 }
 
 /// Options of `compare`.

@@ -32,6 +32,11 @@ impl Failure {
         Self::new(Exit::Internal, message)
     }
 
+    /// What went wrong.
+    pub fn message(&self) -> &str {
+        self.message.trim_end()
+    }
+
     /// Prints the error and gives the exit code.
     pub fn report(self, form: MessageFormat) -> ExitCode {
         let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
@@ -41,7 +46,7 @@ impl Failure {
                 let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
                 eprint!("{}", draw(fault, width.clamp(40, 120), !set("NO_COLOR")));
             }
-            _ => eprintln!("error: {}", self.message.trim_end()),
+            _ => eprintln!("error: {}", self.message()),
         }
         self.exit.into()
     }

@@ -20,6 +20,8 @@ mod import;
 mod init;
 mod learning;
 mod progress;
+mod report;
+mod serve;
 mod start;
 mod status;
 mod sweep;
@@ -70,6 +72,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::All(figures) => sweep::all(common, &figures).await,
         Command::Expand(args) => expand::run(common, &args),
         Command::Figures(args) => figures::run(common, &args).await,
+        Command::Report(args) => report::run(common, &args).await,
+        Command::Serve(args) => serve::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
         Command::Train(args) => train::run(common, &args).await,
         Command::Test(args) => test::run(common, &args).await,

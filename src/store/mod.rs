@@ -12,6 +12,7 @@ mod format;
 mod insert;
 mod ledger;
 mod lock;
+mod origins;
 mod physics;
 mod reader;
 mod rows;
@@ -23,6 +24,7 @@ pub use audit::StoredRun;
 pub use error::StoreError;
 pub use format::sqlite_version;
 pub use ledger::{Ledger, NoStore};
+pub use origins::Origin;
 pub(crate) use reader::FlowColumns;
 pub use reader::{Reader, Selection, StatusRow};
 
