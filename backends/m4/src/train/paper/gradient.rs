@@ -85,7 +85,10 @@ impl Gradient {
         *self.ids.get(name).expect("every map of the architecture has weights")
     }
 
-    /// The bias of a map that is visited before its weights is found by its own name: none is.
+    /// Where in `values` a tensor is that belongs to no map.
+    ///
+    /// # Panics
+    /// If there is none of the name.
     pub fn vector(&self, name: &str) -> Range<usize> {
         self.others.get(name).expect("every vector of the architecture has weights").clone()
     }

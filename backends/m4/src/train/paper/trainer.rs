@@ -91,7 +91,7 @@ impl Trainer {
         self.epoch >= self.options.epochs
     }
 
-    /// One step. PRECONDITION: the same sequences at every step of a training, resumed or not. Cost: about twelve multiply-adds
+    /// One step. PRECONDITION: the same sequences at every step of a training, resumed or not. Cost: about four multiply-adds
     /// per weight and moved state of the batch, and one pass over the weights; after an epoch, a validation.
     ///
     /// # Panics
