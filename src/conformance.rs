@@ -83,7 +83,7 @@ pub fn judge(backend: &dyn Backend, count: u64, work_root: &Path) -> std::io::Re
     for law in Law::ALL {
         let mut judgement = Judgement { law, held: 0, left_out: 0, broken: Vec::new() };
         for seed in 0..count {
-            let scenario = random_scenario(seed, Scope { flows: 30, ..Scope::default() });
+            let scenario = expressible(random_scenario(seed, Scope { flows: 30, ..Scope::default() }));
             if backend.check(&scenario).is_err() || !law.applies(backend, &scenario) {
                 judgement.left_out += 1;
                 continue;
@@ -97,6 +97,17 @@ pub fn judge(backend: &dyn Backend, count: u64, work_root: &Path) -> std::io::Re
         judgements.push(judgement);
     }
     Ok(judgements)
+}
+
+/// The scenario with marking thresholds in whole KB, finer than which `config.txt` (an input of outside programs) can't say.
+fn expressible(scenario: Scenario) -> Scenario {
+    let mut parts = scenario.into_parts();
+    for (_, marking) in &mut parts.transport.marking {
+        for threshold in [&mut marking.k_min, &mut marking.k_max] {
+            threshold.0 -= threshold.0 % 1000;
+        }
+    }
+    Scenario::new(parts).expect("rounded thresholds keep a scenario valid")
 }
 
 /// A backend that gets a fresh folder for every run.

@@ -43,12 +43,13 @@ const KEPT_LINES: usize = 50;
 pub struct ExternalBackend {
     manifest: Arc<Manifest>,
     fingerprint: OnceLock<String>,
+    version: OnceLock<Result<String, String>>,
 }
 
 impl ExternalBackend {
     /// The backend a manifest describes.
     pub fn new(manifest: Arc<Manifest>) -> Self {
-        Self { manifest, fingerprint: OnceLock::new() }
+        Self { manifest, fingerprint: OnceLock::new(), version: OnceLock::new() }
     }
 
     fn launch(&self, words: &[String], dir: &Path) -> Result<Launch, String> {
@@ -75,15 +76,18 @@ impl ExternalBackend {
             h.update(name.as_bytes());
             h.update(digest_file(&file));
         }
-        match &m.version_command {
-            Some(words) => h.update(self.version(words)),
+        match self.version() {
+            Some(Ok(version)) => h.update(version),
+            Some(Err(problem)) => h.update(problem),
             None => h.update(m.executable(&m.command[0]).map(|p| digest_file(&p)).unwrap_or_default()),
         }
         format!("external-1 version={} content={}", m.version, hex(&h.finalize()))
     }
 
-    /// What the version command prints; its failure is an answer, too.
-    fn version(&self, words: &[String]) -> String {
+    /// What the version command prints, if there is one. Without an answer the backend is not available: versions could not be
+    /// told apart.
+    fn version(&self) -> Option<&Result<String, String>> {
+        let words = self.manifest.version_command.as_ref()?;
         let patience = Patience { observer: &Silent, limit: Some(VERSION_LIMIT) };
         let ask = || -> Result<String, String> {
             let launch = self.launch(words, &self.manifest.folder)?;
@@ -95,7 +99,7 @@ impl ExternalBackend {
             running.finish(patience).map_err(|e| e.to_string())?;
             Ok(lines.join("\n") + &running.log_tail())
         };
-        ask().unwrap_or_else(|e| format!("none: {e}"))
+        Some(self.version.get_or_init(ask))
     }
 }
 
@@ -110,14 +114,15 @@ impl Backend for ExternalBackend {
 
     fn probe(&self) -> Availability {
         let program = &self.manifest.command[0];
-        match self.manifest.executable(program) {
-            Some(_) => Availability::Available,
-            None => {
-                let install = &self.manifest.install;
-                let hint =
-                    if install.is_empty() { "install it, or correct `command` in backend.toml" } else { install };
-                Availability::Missing { reason: self.missing(program), hint: hint.into() }
-            }
+        let missing = |reason: String| {
+            let install = &self.manifest.install;
+            let hint = if install.is_empty() { "install it, or correct backend.toml" } else { install };
+            Availability::Missing { reason, hint: hint.into() }
+        };
+        match (self.manifest.executable(program), self.version()) {
+            (None, _) => missing(self.missing(program)),
+            (Some(_), Some(Err(problem))) => missing(format!("its version-command gives no version: {problem}")),
+            (Some(_), _) => Availability::Available,
         }
     }
 

@@ -98,12 +98,14 @@ fn another_program_or_version_is_another_fingerprint() {
     // Hidden files are not digested, so here only the version command tells.
     let asked = |text: String| text.replace("[output]", "version-command = [\"run\", \"--version\"]\n[output]");
     let stage =
-        Stage::new(&format!("[ \"$1\" = --version ] && {{ cat \"${{0%/*}}/.version\"; exit; }}\n{GOOD}"), asked);
+        Stage::new(&format!("[ \"$1\" = --version ] && {{ cat \"${{0%/*}}/.version\"; exit $?; }}\n{GOOD}"), asked);
     for (version, want) in [("1.0", "1 runs finished"), ("1.0", "1 done before"), ("1.1", "1 runs finished")] {
-        fs::write(stage.folder().join(".version"), version).expect("writable");
+        fs::write(stage.folder().join(".version"), format!("{version}\n")).expect("writable");
         let err = stage.run(0, &[]);
         assert!(err.contains(want), "{version}: {err}");
     }
+    fs::remove_file(stage.folder().join(".version")).expect("written before");
+    assert!(stage.run(4, &[]).contains("gives no version: ended with exit status: 1"));
 }
 
 #[test]

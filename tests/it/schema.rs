@@ -49,8 +49,8 @@ impl Schema {
                 let names = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
                 require(names.iter().any(|n| is_of_type(value, n.as_str().expect("a name"))))
             }
-            "const" => require(value == rule),
-            "enum" => require(rule.as_array().expect("a list").contains(value)),
+            "const" => require(is_same(value, rule)),
+            "enum" => require(rule.as_array().expect("a list").iter().any(|v| is_same(value, v))),
             "minimum" => number(&|v, limit| v >= limit),
             "maximum" => number(&|v, limit| v <= limit),
             "exclusiveMinimum" => number(&|v, limit| v > limit),
@@ -101,6 +101,11 @@ impl Schema {
             other => panic!("the schemas use the keyword {other}, which this validator does not know"),
         }
     }
+}
+
+/// 1 and 1.0 are the same number.
+fn is_same(a: &Value, b: &Value) -> bool {
+    a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64())
 }
 
 fn is_of_type(value: &Value, name: &str) -> bool {
