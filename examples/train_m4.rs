@@ -1,7 +1,7 @@
 //! Trains the corrected m4 model: mixes are drawn, simulated by `packet` once, and learned from in rounds.
 //!
 //! ```text
-//! cargo run --release --example train_m4 -- FOLDER [draws=440] [wide=240] [rounds=300] [steps=60] [hidden=64] …
+//! cargo run --release --example train_m4 -- FOLDER [draws=440] [wide=240] [rounds=250] [steps=60] [hidden=64] …
 //! ```
 //!
 //! FOLDER gets the ground truth (`truth/`), a checkpoint every ten rounds, the log (`log.csv`) and in the end
