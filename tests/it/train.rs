@@ -201,7 +201,7 @@ fn a_test_needs_stored_truth_and_shows_the_weights_it_was_asked_for() {
     train(at, "m4", &[&TINY]);
     let mixes = file("spec/demo.mix.json").display().to_string();
     let about = ["--root", "r", "--mixes", &mixes, "--nr-flows", "100"];
-    let test = |more: &[&str]| [&about[..], &["test", "--format", "json"], more].concat();
+    let test = |more: &[&'static str]| [&about[..], &["test", "--format", "json"], more].concat();
     let (_, err) = run_expecting(7, at, &test(&["--weights", "m4"]));
     assert!(
         err.contains("6 of 6 scenarios") && err.contains("--nr-flows 100 --seed 0 --workload compat packet"),
