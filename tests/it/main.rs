@@ -11,4 +11,5 @@ mod resume;
 mod spec_workload;
 mod store;
 mod supervision;
+mod tcp;
 mod twins;

@@ -3,9 +3,9 @@
 use mixlab::dataset::Attributes;
 use mixlab::statistics::{mean, quantile, sorted};
 use mixlab::store::{MixEntry, Provenance, Reader, RunMeta, RunStatus, ScenarioId, Selection, StoreError, Writer};
-use mixlab_contract::conformance::{Scope, SplitMix, random_scenario};
+use mixlab_contract::conformance::{Scope, SplitMix, queue_disciplines, random_scenario, under_tcp};
 use mixlab_contract::{
-    Backend, Counters, FlowOutcome, IdealBackend, Paths, Scenario, Silent, SimDuration, SimTime, ideal_fct,
+    Backend, Counters, FlowOutcome, IdealBackend, Paths, Scenario, Silent, SimDuration, SimTime, TcpVariant, ideal_fct,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, query_as, query_scalar};
@@ -434,6 +434,9 @@ async fn scenarios_are_rebuilt_to_the_bit() {
     let mut scenarios: Vec<Scenario> = (0..150).map(scenario).collect();
     scenarios.push((150..).find_map(|seed| with_foreign_paths(&scenario(seed))).expect("some have several paths"));
     scenarios.push(with_fractional_times(&scenario(151)));
+    for variant in TcpVariant::ALL {
+        scenarios.extend(queue_disciplines().map(|queue| under_tcp(&scenario(152), variant, queue)));
+    }
     for (mix_id, s) in scenarios.iter().enumerate() {
         put(&mut writer, mix_id as u64, s).await;
     }

@@ -63,7 +63,7 @@ fn faults_of_a_mix_say_where_and_what_to_do() {
         (
             "\"dctcp\"",
             "\"dtcp\"",
-            ":6:60: $[1].cc: expected one of dctcp, dcqcn, hp, timely, found \"dtcp\"\n  hint: did you mean `dctcp`?",
+            ":6:60: $[1].cc: expected one of dctcp, dcqcn, hp, timely, tcp-dctcp, tcp-cubic, tcp-bbr, tcp-newreno, found \"dtcp\"\n  hint: did you mean `dctcp`?",
         ),
         ("9000.0", "9000.5", ":6:26: $[1].window: expected whole bytes (0 = no window), found 9000.5"),
         (

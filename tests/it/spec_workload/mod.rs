@@ -5,6 +5,7 @@ mod errors;
 mod fuzz;
 mod gold;
 mod shipped;
+mod tcp;
 mod transport;
 
 pub use crate::program::reference;

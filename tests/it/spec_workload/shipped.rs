@@ -2,7 +2,7 @@
 
 use super::{mixes, options, shipped_spec};
 use mixlab::spec::json::Document;
-use mixlab::spec::{Cc, Cluster, MixSpace, SizeDistribution, SpatialMatrix, load_mix_space, load_mixes};
+use mixlab::spec::{Cc, Cluster, MixSpace, Queue, SizeDistribution, SpatialMatrix, load_mix_space, load_mixes};
 use mixlab::workload::{Generator, delivered_load, files as workload_files, scenario};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -74,7 +74,7 @@ fn shipped_sizes_are_read_and_have_sensible_means() {
 
 #[test]
 fn shipped_mixes_become_scenarios_with_both_generators() {
-    for (list, count) in [("0.mix.json", 1), ("demo.mix.json", 6)] {
+    for (list, count) in [("0.mix.json", 1), ("demo.mix.json", 6), ("tcp.mix.json", 7)] {
         let loaded = load_mixes(&shipped_spec().join(list)).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!((loaded.mixes.len(), loaded.warnings.len()), (count, 0));
         for mix in &loaded.mixes {
@@ -163,6 +163,20 @@ fn schemas_know_exactly_the_fields_the_reader_knows() {
     let known = |fields: &[&str]| fields.iter().map(|f| (*f).to_string()).collect();
     assert_eq!(names("mix.schema.json", "/$defs/mix/properties"), known(mixlab::spec::mix::MIX_FIELDS));
     assert_eq!(names("mixspace.schema.json", "/properties"), known(mixlab::spec::mixspace::SPACE_FIELDS));
+}
+
+#[test]
+fn schemas_know_exactly_the_names_the_reader_knows() {
+    let names = |file: &str, pointer: &str| {
+        let text = fs::read_to_string(shipped_spec().join("schema").join(file)).expect("shipped");
+        let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let listed = schema.pointer(pointer).and_then(|p| p.as_array()).expect("an array").clone();
+        listed.iter().map(|name| name.as_str().expect("names").to_string()).collect::<Vec<_>>()
+    };
+    let ccs = Cc::ALL.map(Cc::name);
+    assert_eq!(names("mix.schema.json", "/$defs/mix/properties/cc/enum"), ccs);
+    assert_eq!(names("mixspace.schema.json", "/properties/ccs/items/enum"), ccs);
+    assert_eq!(names("mix.schema.json", "/$defs/mix/properties/queue/enum"), Queue::ALL.map(Queue::name));
 }
 
 #[test]

@@ -9,6 +9,8 @@
 //! failure, receive errors, other congestion controls …), reading fails. Keys that change no result are skipped: PINT,
 //! BASE_RTT (overwritten there), GLOBAL_T, PAUSE_TIME, L2_CHUNK_SIZE, tracing and monitors.
 //!
+//! All keys with meaning, unit and default: `CONFIG.md` of this crate.
+//!
 //! Source: `third.cc` of liecn/UNISON-for-ns-3 (branch unison-3.39); older programs differ in what they do, not in the file.
 
 use super::FileError;
@@ -417,6 +419,17 @@ impl Values<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_key_is_documented_and_nothing_else() {
+        let page = include_str!("../../CONFIG.md");
+        let first_cells = page.lines().filter_map(|l| l.strip_prefix("| `")?.split(" |").next());
+        let mut documented: Vec<&str> = first_cells.flat_map(|cell| cell.trim_end_matches('`').split("`, `")).collect();
+        let mut known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).chain(["BASE_RTT"]).collect();
+        documented.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(documented, known);
+    }
 
     fn read(text: &str) -> Config {
         read_config("c", text).unwrap()

@@ -265,10 +265,27 @@ fn file_name(name: &str) -> Result<&str, NotExpressible> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::{Scope, random_scenario};
+    use crate::conformance::{Scope, random_scenario, under_tcp};
     use crate::files::read_config;
+    use crate::tcp::{QueueDiscipline, TcpVariant};
     use crate::transport::Marking;
     use proptest::prelude::*;
+
+    #[test]
+    fn every_key_that_is_written_is_documented_and_tcp_has_no_file() {
+        let page = include_str!("../../CONFIG.md");
+        let mut parts = random_scenario(0, Scope::default()).into_parts();
+        parts.transport.marking.clear(); // thresholds need not be whole KB
+        let scenario = Scenario::new(parts).expect("no thresholds are valid");
+        let text = write_config(&scenario, &ConfigFiles::default()).expect("whole KiB and µs");
+        for key in text.lines().filter_map(|line| line.split(' ').next()) {
+            assert!(page.contains(&format!("`{key}`")), "{key} is not documented");
+        }
+        let tcp = under_tcp(&scenario, TcpVariant::Cubic, QueueDiscipline::Red);
+        let refused = write_config(&tcp, &ConfigFiles::default()).map_err(|e| e.to_string());
+        let expected = "congestion control is tcp-cubic, but config.txt can only say dctcp, dcqcn, hp or timely";
+        assert_eq!(refused, Err(expected.into()));
+    }
 
     fn any_rate() -> impl Strategy<Value = BitsPerSec> {
         prop_oneof![(1u64..1_000_000).prop_map(|m| BitsPerSec(m * 1_000_000)), (1u64..u64::MAX).prop_map(BitsPerSec)]
