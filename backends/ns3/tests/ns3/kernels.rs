@@ -4,7 +4,7 @@
 //! one is named, and print a "skipped" line otherwise.
 
 use crate::stored::{all, folder};
-use crate::support::{Keeper, script, unison_tree};
+use crate::support::{Keeper, real_ns3, script, unison_tree};
 use mixlab_contract::conformance::{
     Scope, disjoint_parts_do_not_interact, lone_flow_is_ideal, output_is_sound_and_repeatable, random_scenario,
 };
@@ -12,6 +12,7 @@ use mixlab_contract::{Application, Availability, Backend, Scenario, Silent, SimD
 use mixlab_ns3::{Ns3Backend, Ns3Network};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// As in the laws of the default kernel.
 const SLACK: SimDuration = SimDuration::from_ns(3_000);
@@ -82,6 +83,28 @@ fn the_number_of_threads_reaches_the_program_and_only_if_asked_for() {
     };
     assert!(said(Ns3Backend::new().with_threads(3)).contains("'arguments batch 3'"));
     assert!(said(Ns3Backend::new()).contains("'arguments batch'"));
+}
+
+/// Whatever made ns-3 choose another kernel (here its environment, which runs of the backend don't have) is noticed.
+#[test]
+fn a_program_on_another_kernel_than_asked_for_fails_and_says_so() {
+    let Some(ns3) = real_ns3() else { return };
+    let program = ns3.program(&Silent).expect("ns-3 is installed");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join("scenario");
+    let text = "mixlab-ns3 1 nodes 2 switches 0 links 1 0 1 1000000000 5 payload 1000 window 0 variable_window 0 min_rate 1 \
+                max_rate 1000000000 rate_bound 0 ack_high_priority 0 pfc 0 ecn 0 buffer 1000 rng_run 1 base_rtt 10 marking 0 \
+                congestion_control dctcp 0.5 1000 application open horizon 100 flows 0 end";
+    fs::write(&file, text).expect("the folder is writable");
+    let start = |kernel: &str| {
+        let mut command = Command::new(&program);
+        command.arg("batch").env("NS_GLOBAL_VALUE", format!("SimulatorImplementationType=ns3::{kernel}"));
+        command.stdin(fs::File::open(&file).expect("it was just written")).output().expect("the program starts")
+    };
+    assert!(start("DefaultSimulatorImpl").status.success());
+    let output = start("RealtimeSimulatorImpl");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && log.contains("ns-3 runs ns3::RealtimeSimulatorImpl where"), "{log}");
 }
 
 #[test]
