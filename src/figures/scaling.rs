@@ -55,7 +55,7 @@ impl Figure for Scaling {
                     |s: &ScenarioResults| (size(s), s.mix_id, short(&s.digest), s.runs[&id].cpu_s, s.runs[&id].packets);
                 let mut runs: Vec<_> =
                     table.scope.selected(dataset).map(of).filter(|r| r.3 > 0.0 && r.3.is_finite()).collect();
-                runs.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+                runs.sort_by_key(|run| (run.0, run.1));
                 for (size, mix, scenario, cpu_s, packets) in runs {
                     let head = vec![Cell::from(name), Cell::Count(size), Cell::Text(id.clone()), Cell::Count(mix)];
                     let tail = vec![Cell::Text(scenario), Cell::Number(cpu_s), Cell::Count(packets)];

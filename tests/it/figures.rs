@@ -327,6 +327,7 @@ fn degenerate_data_are_drawn_or_refused_but_never_panic() {
 #[test]
 fn a_million_flows_draw_and_stay_under_a_megabyte() {
     let dataset = plausible(1, 1_000_000, &["packet", "flowsim", "flowsim-window", "m4"]);
+
     for figure in figures::all() {
         let Ok(table) = figure.data(&dataset, &against("packet")) else { continue };
         let bytes = figures::svg(*figure, &table, &Page::default()).expect("it draws").len();

@@ -49,7 +49,7 @@ fn hostile_report() -> Report {
 #[test]
 fn hostile_names_stay_text_and_nothing_is_fetched() {
     let html = page(&hostile_report()).expect("it draws");
-    assert!(!html.contains("<img") && !html.contains("'owned'"), "a name became markup");
+    assert!(!html.contains("<img") && !html.contains("<script>document"), "a name became markup");
     assert_eq!(html.matches("<script").count(), 1);
     for outside in ["src=\"http", "href=\"http", "url(", "@import"] {
         assert!(!html.contains(outside), "{outside}");
