@@ -1,9 +1,11 @@
 //! Scores m4 beside flowsim-window against `packet`, on the mixes of a file or on drawn ones that no training uses.
 //!
 //! ```text
-//! cargo run --release --example score_m4 -- TRUTH_FOLDER mixes=FILE [flows=2000] [first=0] [count=40] [weights=FILE]
+//! cargo run --release --example score_m4 -- TRUTH_FOLDER mixes=FILE [flows=2000] [first=0] [count=40] [weights=FILE or FOLDER]
 //! cargo run --release --example score_m4 -- TRUTH_FOLDER drawn=STREAM [count=40]
 //! ```
+//!
+//! `weights` are those of the corrected model (FILE) or of the published architecture (FOLDER), instead of the shipped ones.
 //!
 //! Per scenario: mean and 90th percentile over flows of |error of slowdown|, and error of the 99th percentile of slowdown, all
 //! in %. A group's number is the plain mean over its scenarios; size buckets average the flows' errors per scenario.
@@ -14,8 +16,8 @@ use mixlab::train::{draws, truth};
 use mixlab::workload::{Generator, WorkloadOptions, scenario};
 use mixlab_contract::{Backend, FlowOutcome, Scenario, Silent, ideal::ideal_fct};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::M4Backend;
 use mixlab_m4::corrected::weights;
+use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
 use mixlab_packet::PacketBackend;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -113,11 +115,14 @@ fn tally(
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: score_m4 TRUTH_FOLDER mixes=FILE | drawn=STREAM …")?;
-    let m4 = match argument("weights") {
-        Some(file) => M4Backend::with_weights(weights::decode(&std::fs::read(file)?)?),
-        None => M4Backend::shipped()?,
+    let m4: Box<dyn Backend> = match argument("weights") {
+        Some(folder) if Path::new(&folder).is_dir() => {
+            Box::new(PaperBackend::new(Checkpoint::load(Path::new(&folder))?, Rules::default()))
+        }
+        Some(file) => Box::new(M4Backend::with_weights(weights::decode(&std::fs::read(file)?)?)),
+        None => Box::new(M4Backend::shipped()?),
     };
-    let backends: [&dyn Backend; 2] = [&FlowsimBackend::window(), &m4];
+    let backends: [&dyn Backend; 2] = [&FlowsimBackend::window(), m4.as_ref()];
     let mut table = Table::new();
     let mut cpu = [0.0; 2];
     let scenarios = scenarios()?;

@@ -88,7 +88,7 @@ fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     };
     let weights = Checkpoint::load(folder)
         .map_err(|e| BackendError::Option(format!("--m4-weights {}: {e}", folder.display())))?;
-    Ok(Arc::new(PaperBackend::new(Some(weights), Rules::default())))
+    Ok(Arc::new(PaperBackend::new(weights, Rules::default())))
 }
 
 fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
