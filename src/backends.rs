@@ -104,7 +104,7 @@ fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
         return Ok(Arc::new(M4Backend::with_weights(weights::decode(&model).map_err(|e| failed(&e))?)));
     }
     let checkpoint = Checkpoint::load(path).map_err(|e| failed(&e))?;
-    Ok(Arc::new(PaperBackend::new(Some(checkpoint), Rules::default())))
+    Ok(Arc::new(PaperBackend::new(checkpoint, Rules::default())))
 }
 
 fn ns3(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {

@@ -178,7 +178,7 @@ impl Course for Paper {
     }
 
     fn backend(&self) -> Box<dyn Backend> {
-        Box::new(PaperBackend::new(Some(self.model()), Rules::default()))
+        Box::new(PaperBackend::new(self.model(), Rules::default()))
     }
 
     /// Manifest and tensors are written beside their places and then moved there, one right after the other: a folder between

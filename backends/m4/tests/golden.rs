@@ -74,7 +74,7 @@ fn torchs_files_and_event_loop_are_reproduced_to_a_millionth_of_the_fct() {
     let scenario = scenario(&rows);
     let checkpoint = Checkpoint::load(&golden().join("torchscript")).expect("torch wrote these");
     for (components, column) in [(Components::Merge, 5), (Components::Split, 6)] {
-        let backend = PaperBackend::new(Some(checkpoint.clone()), Rules { components, capacity: false });
+        let backend = PaperBackend::new(checkpoint.clone(), Rules { components, capacity: false });
         assert_eq!(backend.check(&scenario), Ok(()));
         let output = backend.run(&scenario, &Silent).expect("runs");
         for (flow, (outcome, row)) in scenario.indices().zip(output.outcomes.iter().zip(&rows)) {

@@ -8,8 +8,8 @@ use mixlab_contract::conformance::{
 };
 use mixlab_contract::ideal::ideal_fct;
 use mixlab_contract::{
-    Application, Availability, Backend, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, ScenarioParts,
-    Silent, SimDuration, SimTime, drive,
+    Application, Backend, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, ScenarioParts, Silent,
+    SimDuration, SimTime, drive,
 };
 use mixlab_m4::numerics::Simd;
 use mixlab_m4::paper::{Config, Weights};
@@ -30,7 +30,7 @@ fn the_backend_obeys_every_law_of_the_contract() {
         for rules in ALL_RULES {
             let checkpoint = checkpoint(seed);
             let weights = checkpoint.weights.clone();
-            let backend = PaperBackend::new(Some(checkpoint), rules);
+            let backend = PaperBackend::new(checkpoint, rules);
             let check = |v: Verdict| v.unwrap_or_else(|e| panic!("seed {seed} {rules:?}: {e}"));
             assert_eq!(backend.check(&scenario), Ok(()));
             check(output_is_sound_and_repeatable(&backend, &scenario));
@@ -163,7 +163,7 @@ fn a_lone_flow_of_predicted_slowdown_one_takes_its_ideal_fct() {
         checkpoint.weights.slowdown.weight.fill(0.0);
         checkpoint.weights.slowdown.bias[0] = 1.0;
         for rules in ALL_RULES {
-            let backend = PaperBackend::new(Some(checkpoint.clone()), rules);
+            let backend = PaperBackend::new(checkpoint.clone(), rules);
             let scenario = random_scenario(seed, Scope::default());
             lone_flow_is_ideal(&backend, &scenario, SimDuration::ZERO).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         }
@@ -184,17 +184,8 @@ fn predictions_that_are_not_numbers_are_held_at_the_ideal_fct() {
 }
 
 #[test]
-fn without_weights_the_backend_is_missing_and_says_what_to_do() {
-    let backend = PaperBackend::new(None, Rules::default());
-    let Availability::Missing { hint, .. } = backend.probe() else { panic!("available without weights") };
-    assert!(hint.contains("--m4-weights"), "{hint}");
-    assert!(backend.run(&random_scenario(0, Scope::default()), &Silent).is_err());
-    assert_eq!(PaperBackend::new(Some(checkpoint(0)), Rules::default()).probe(), Availability::Available);
-}
-
-#[test]
 fn fingerprints_tell_weights_and_rules_apart() {
-    let print = |seed, rules| PaperBackend::new(Some(checkpoint(seed)), rules).fingerprint();
+    let print = |seed, rules| PaperBackend::new(checkpoint(seed), rules).fingerprint();
     let mut all: Vec<String> = ALL_RULES.into_iter().flat_map(|r| [print(0, r), print(1, r)]).collect();
     assert_eq!(print(0, ALL_RULES[0]), all[0]);
     all.sort_unstable();
@@ -207,7 +198,7 @@ fn what_the_parameters_cannot_express_and_untrained_congestion_controls_are_refu
     let backend = |controls: &[&str]| {
         let mut c = checkpoint(0);
         c.congestion_controls = controls.iter().map(|c| (*c).to_string()).collect();
-        PaperBackend::new(Some(c), Rules::default())
+        PaperBackend::new(c, Rules::default())
     };
     for seed in 0..40 {
         let scenario = random_scenario(seed, Scope::default());

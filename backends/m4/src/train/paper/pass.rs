@@ -33,6 +33,8 @@ pub(super) struct Pass {
     owed: Vec<bool>,
     /// States before each event, one event after the other.
     saved: Vec<f32>,
+    /// `[N, H]` those of the event in work.
+    before: Vec<f32>,
     /// `[N, ·]` gradients within an event.
     d: Vec<f32>,
     d_mid: Vec<f32>,
@@ -70,7 +72,7 @@ struct Task<'a> {
 impl Pass {
     /// The losses of a sequence; adds the gradient of its part of the loss if one is wanted (then with dropout).
     ///
-    /// Cost: about 3 multiply-adds per weight and moved state; 12 with a gradient.
+    /// Cost: at most one multiply-add per weight and moved state; four with a gradient.
     pub fn run(
         &mut self,
         packed: &mut Packed,
@@ -86,8 +88,10 @@ impl Pass {
         let mut losses = Losses::default();
         self.forwards(&task, if descent.is_some() { None } else { Some(&mut losses) });
         self.last_answers(&task, &mut losses, &mut descent);
-        if let Some(mut descent) = descent {
+        if descent.is_some() {
             self.backwards(&task, &mut losses, &mut descent);
+        }
+        if let Some(descent) = descent {
             descent.gradient.settle(&sequence.parameters);
         }
         losses
@@ -284,7 +288,7 @@ impl Pass {
         loss
     }
 
-    fn backwards(&mut self, task: &Task<'_>, losses: &mut Losses, descent: &mut Descent<'_>) {
+    fn backwards(&mut self, task: &Task<'_>, losses: &mut Losses, descent: &mut Option<Descent<'_>>) {
         let Task { plan, h, .. } = task;
         self.d_states.clear();
         self.d_states.resize(plan.states * h, 0.0);
@@ -332,27 +336,23 @@ impl Pass {
     }
 
     /// One event: from the states before it in the batch, and the gradients after it in `d`, to those before it in `d`.
-    fn reverse(&mut self, task: &Task<'_>, event: &Event, losses: &mut Losses, descent: &mut Descent<'_>) {
+    fn reverse(&mut self, task: &Task<'_>, event: &Event, losses: &mut Losses, descent: &mut Option<Descent<'_>>) {
         let (packed, h) = (task.packed, task.h);
         let rows = self.batch.flows + self.batch.classes;
-        let before = self.batch.states.clone();
+        self.before.clone_from(&self.batch.states);
         packed.model.advance(&mut self.batch);
         self.d_mid.clear();
         self.d_mid.resize(rows * h, 0.0);
-        let mut some =
-            Some(Descent { gradient: &mut *descent.gradient, share: descent.share, random: descent.random.clone() });
-        self.supervise(task, event, losses, &mut some);
+        self.supervise(task, event, losses, descent);
         packed.model.exchange(&mut self.batch);
         packed.model.adjust(&mut self.batch);
-        self.answers_now(task, event, losses, &mut some);
-        if let Some(used) = some {
-            descent.random = used.random;
-        }
-        let (gradient, parameters) = (&mut *descent.gradient, &task.sequence.parameters);
+        self.answers_now(task, event, losses, descent);
+        let Some(Descent { gradient, .. }) = descent else { return };
+        let parameters = &task.sequence.parameters;
         self.reverse_rates(packed, gradient, parameters, h);
         self.reverse_exchange(packed, gradient, parameters, rows);
         self.d.iter_mut().zip(&self.d_mid).zip(&self.d_x).for_each(|((d, mid), x)| *d += mid + x);
-        self.reverse_times(packed, gradient, parameters, (&before, h));
+        self.reverse_times(packed, gradient, parameters, h);
     }
 
     /// The rate cells: from `d` to their inputs' gradients `d_x` and their old states' in `d`.
@@ -411,13 +411,7 @@ impl Pass {
     }
 
     /// The time cells, where time passed: `d` from the states after them to those before.
-    fn reverse_times(
-        &mut self,
-        packed: &Packed,
-        gradient: &mut Gradient,
-        parameters: &[f32; PARAMETERS],
-        (before, h): (&[f32], usize),
-    ) {
+    fn reverse_times(&mut self, packed: &Packed, gradient: &mut Gradient, parameters: &[f32; PARAMETERS], h: usize) {
         let (flows, classes) = (self.batch.moving_flows, self.batch.moving_classes);
         let (Some(cells), Some(backs)) = (packed.model.cells(), &packed.cells) else { return };
         if flows == 0 {
@@ -430,9 +424,9 @@ impl Pass {
             (&cells.link_time, &backs[1], classes, flows * h, d_links, gates_links),
         ];
         for (cell, back, rows, from, d, gates) in sides {
-            cell.reverse(packed.simd, rows, &before[from..], d, gates);
+            cell.reverse(packed.simd, rows, &self.before[from..], d, gates);
             gradient.add(back.input.id, rows, &self.batch.elapsed_us, &gates.input, parameters);
-            gradient.add(back.hidden.id, rows, &before[from..], &gates.hidden, parameters);
+            gradient.add(back.hidden.id, rows, &self.before[from..], &gates.hidden, parameters);
             back.hidden.map.apply(packed.simd, rows, &gates.hidden, d, Finish::Add);
         }
     }

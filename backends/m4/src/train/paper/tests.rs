@@ -195,6 +195,15 @@ fn the_gradients_of_the_ablations_are_derivatives_too() {
     }
 }
 
+#[test]
+fn truncation_beyond_a_period_changes_nothing_and_at_every_event_cuts_off_the_past() {
+    let all = lively(1);
+    let of = |truncation| gradient(&mut trained(small(), 1), &Options { truncation, ..options() }, &all);
+    let (whole, long, short) = (of(None), of(Some(10_000)), of(Some(1)));
+    assert!(whole == long && whole.1 == short.1, "the loss is the same");
+    assert!(whole.0 != short.0 && short.0.iter().all(|g| g.is_finite()));
+}
+
 /// Slowdowns that the training's forward pass predicts with the last state of each flow, by member.
 fn final_answers(weights: &Weights, sequence: &Sequence, updates: Updates) -> Vec<f32> {
     let options = Options { config: weights.config.clone(), updates, dropout: 0.0, ..options() };
