@@ -184,24 +184,21 @@ pub enum Command {
     )]
     Figures(FigureArgs),
     /// Write one HTML page: what was run, errors, all figures, failures, every scenario
-    #[command(after_help = "Example:\n  mixlab --root demo report --out demo.html")]
     Report(ReportArgs),
     /// The report in a browser, live while a sweep runs
     #[command(
-        after_help = "Examples:\n  mixlab --root demo serve\n  mixlab --root demo serve --listen 127.0.0.1:9000\nIt can only be reached from this machine unless told otherwise; from elsewhere use ssh -L 8377:localhost:8377."
+        after_help = "It can only be reached from this machine unless told otherwise; from elsewhere use ssh -L 8377:localhost:8377."
     )]
     Serve(ServeArgs),
     /// Errors and speed of every backend against a baseline
     #[command(after_help = crate::compare::DEFINITIONS)]
     Compare(CompareArgs),
     /// Train the learned simulator on scenarios that are drawn and simulated for it
-    #[command(
-        after_help = "Stopped at any moment, the same command goes on and ends in the same weights. Example:\n  mixlab --root m4/truth train --out m4"
-    )]
+    #[command(after_help = "Stopped at any moment, the same command goes on and ends in the same weights.")]
     Train(Box<TrainArgs>),
     /// Errors of learned weights against stored truth, by scenario, flow size and what the scenarios are
     #[command(
-        after_help = "Example:\n  mixlab --root r --mixes spec/demo.mix.json test --weights m4 --simulate-truth\nResults are stored as runs of m4 with these weights; `mixlab --m4-weights m4 compare` and `figures` show them."
+        after_help = "Results are stored as runs of m4 with these weights; `mixlab --m4-weights m4 compare` and `figures` show them."
     )]
     Test(TestArgs),
     /// What is done, failed and missing

@@ -125,12 +125,15 @@ impl SourceCode for Excerpt {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let inner = self.text.read_span(span, before, after)?;
+        // miette counts bytes; people, and our plain messages, count characters.
+        let at = inner.span().offset();
+        let column = self.text[at - inner.column()..at].chars().count();
         Ok(Box::new(MietteSpanContents::new_named(
             self.file.clone(),
             inner.data(),
             *inner.span(),
             inner.line() + self.lines_before,
-            inner.column() + self.columns_before,
+            column + self.columns_before,
             inner.line_count(),
         )))
     }

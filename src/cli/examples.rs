@@ -57,6 +57,25 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["mixlab --root r figures --list", "mixlab --root r figures slowdown-cdf --baseline packet --out paper"],
     ),
     ("compare", &["mixlab --root r compare", "mixlab --root r compare --baseline ns3 --format csv > errors.csv"]),
+    (
+        "report",
+        &[
+            "mixlab --root r report --out report.html",
+            "mixlab --root r report --baseline ns3 --filter 'cc=dctcp load>0.5'",
+        ],
+    ),
+    (
+        "serve",
+        &[
+            "mixlab --root r serve    # then open the address it prints",
+            "mixlab --root r serve --listen 127.0.0.1:9000",
+        ],
+    ),
+    (
+        "train",
+        &["mixlab --root m4/truth train --out m4", "mixlab --root m4/truth train --out small --hidden 16 --rounds 20"],
+    ),
+    ("test", &["mixlab --root r --mixes spec/demo.mix.json test --weights m4 --simulate-truth"]),
     ("status", &["mixlab --root r status", "mixlab --root r --mixes spec/demo.mix.json status    # these mixes only"]),
     ("import", &["mixlab --root r import --name ns3-lab runs/2024-05    # every scenario folder below"]),
     (
