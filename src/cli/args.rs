@@ -159,7 +159,7 @@ pub enum Command {
         after_help = "The truth is chaotic: the error of `floor` against `packet` in `compare` and in the figures is what no estimator can be told apart from."
     )]
     Floor,
-    /// The fast estimators: flowsim and flowsim-window
+    /// The fast estimators: flowsim, flowsim-window and m4
     Mlsys,
     /// Every available backend, then all figures and a summary table
     All(FigureArgs),
