@@ -24,9 +24,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "probe",
         &[
-            "mixlab --root r --mixes spec/demo.mix.json probe --queues --every 1us --channels busiest 8 --out demo-probe",
-            "mixlab --root r --mixes spec/demo.mix.json probe --mix-id 0 --acks 3,17 --pfc",
-            "mixlab --root r probe --scenario 4fc1 --moments --fidelity clean    # a stored scenario, by its digest",
+            "mixlab --mixes spec/demo.mix.json probe --mix-id 0 --queues --every 1us --channels busiest 8",
+            "mixlab --mixes spec/demo.mix.json probe --mix-id 0 --acks 3,17 --pfc --out acks",
+            "mixlab --root r probe --scenario 4fc1 --moments    # a stored scenario, by its digest",
         ],
     ),
     (
