@@ -5,15 +5,9 @@
 //! queues visible. Left out: queues of other backends (fluid models have none, ns-3 does not tell).
 
 use crate::dataset::{ChannelLoad, QueueSeries, Tier, Traffic};
-use mixlab_contract::{
-    Backend, ChannelId, FlowOutcome, NodeId, NodeKind, RunError, Scenario, Silent, SimDuration, SimTime, Topology,
-    drive,
-};
+use mixlab_contract::{ChannelId, NodeId, NodeKind, RunError, Scenario, Silent, SimDuration, SimTime, Topology};
 use mixlab_packet::PacketBackend;
-use mixlab_packet::PacketNetwork;
-use mixlab_packet::fidelity::Ns3;
 use mixlab_packet::probe::ChannelSeries;
-use mixlab_packet::queue::Wheel;
 use std::collections::BTreeMap;
 
 /// Demand of a scenario. Cost: O(hops of all flows).
@@ -81,21 +75,17 @@ const MOST_CHANNELS: usize = 40;
 const INTERVALS: u64 = 2400;
 
 /// Queues and utilisations of the `packet` backend's run: of the switch ports that data cross (those with the most bytes if
-/// there are more than 64), at 2400 equal steps from the first start to the last delivery. Cost: the run again.
+/// there are more than 40), at 2400 equal steps from the first start to the last delivery. Cost: the run again.
 ///
 /// # Errors
 /// What the engine says, and [`RunError`] if the scenario is not one of its.
 pub fn queues(scenario: &Scenario, last_delivery_ns: u64) -> Result<QueueSeries, RunError> {
-    let failed = |message: String| RunError::Failed { message, log_tail: String::new() };
-    PacketBackend::NS3.check(scenario).map_err(|e| failed(e.to_string()))?;
     let first = scenario.flows().first().map_or(SimTime::ZERO, |f| f.start);
     let span = SimTime::from_ns(last_delivery_ns).ps().saturating_sub(first.ps());
     let interval = SimDuration::from_ps(span.div_ceil(INTERVALS).max(1));
-    let channels = busiest_ports(scenario);
+    let channels = busiest_ports(scenario, MOST_CHANNELS);
     let probe = ChannelSeries::new(channels.clone(), first + interval, interval);
-    let mut network = PacketNetwork::<Wheel, _, Ns3>::observed(scenario, probe);
-    let _: Vec<FlowOutcome> = drive(&mut network, scenario, &Silent)?;
-    let samples = network.into_probe().samples;
+    let (_, ChannelSeries { samples, .. }) = PacketBackend::NS3.observe(scenario, probe, &Silent)?;
     let topology = scenario.topology();
     let full = |c: ChannelId| topology.link(c).rate.0 as f64 * interval.as_secs_f64() / 8.0;
     Ok(QueueSeries {
@@ -108,8 +98,9 @@ pub fn queues(scenario: &Scenario, last_delivery_ns: u64) -> Result<QueueSeries,
     })
 }
 
-/// Switch ports that data cross, by channel: hosts first, then the fabric; at most [`MOST_CHANNELS`].
-fn busiest_ports(scenario: &Scenario) -> Vec<ChannelId> {
+/// Switch ports that data cross, those towards hosts first, then the fabric, each by channel; if there are more than `most`,
+/// those with the most bytes. Cost: O(hops of all flows).
+pub fn busiest_ports(scenario: &Scenario, most: usize) -> Vec<ChannelId> {
     let topology = scenario.topology();
     let mut bytes = vec![0u64; topology.channel_count()];
     for index in scenario.indices() {
@@ -120,7 +111,7 @@ fn busiest_ports(scenario: &Scenario) -> Vec<ChannelId> {
     let mut ports: Vec<ChannelId> =
         all.filter(|c| tier(topology, *c) != Tier::HostUp && bytes[c.index()] > 0).collect();
     ports.sort_by_key(|c| std::cmp::Reverse(bytes[c.index()]));
-    ports.truncate(MOST_CHANNELS);
+    ports.truncate(most);
     ports.sort_by_key(|c| (tier(topology, *c), *c));
     ports
 }

@@ -21,6 +21,7 @@ pub mod floor;
 pub mod groups;
 pub mod import;
 pub mod plan;
+pub mod probe;
 pub mod report;
 pub mod runner;
 pub mod spec;

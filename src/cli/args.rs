@@ -1,6 +1,7 @@
 //! The command line as typed. Every option may stand before or after the subcommand, as in parsimon-eval's calls and not.
 
 use super::exit::Exit;
+use super::probe::ProbeArgs;
 use super::start::Start;
 use super::test::TestArgs;
 use super::train::TrainArgs;
@@ -201,6 +202,8 @@ pub enum Command {
         after_help = "Results are stored as runs of m4 with these weights; `mixlab --m4-weights m4 compare` and `figures` show them."
     )]
     Test(TestArgs),
+    /// Look into one packet simulation: queues, PFC frames, ACKs of single flows, the state at every flow start and end
+    Probe(ProbeArgs),
     /// What is done, failed and missing
     Status,
     /// Is what is stored right? Verifies the file, every scenario and every run, and can repeat some of them

@@ -24,7 +24,7 @@ pub const FILE_NAME: &str = "mixlab.toml";
 /// Options that can't be set in the file: it is found through the first, and a sweep that asks nothing runs nothing.
 const NOT_IN_FILE: [&str; 1] = ["root"];
 /// Subcommands whose options say what is wanted of this very call.
-const WITHOUT_SETTINGS: [&str; 4] = ["doctor", "expand", "export", "import"];
+const WITHOUT_SETTINGS: [&str; 5] = ["doctor", "expand", "export", "import", "probe"];
 /// Options of several subcommands that mean the same in all of them.
 const SHARED: [&str; 1] = ["baseline"];
 

@@ -22,6 +22,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("floor", &["mixlab --root r --mixes spec/demo.mix.json floor && mixlab --root r compare --baseline packet"]),
     (
+        "probe",
+        &[
+            "mixlab --mixes spec/demo.mix.json probe --mix-id 0 --queues --every 1us --channels busiest 8",
+            "mixlab --mixes spec/demo.mix.json probe --mix-id 0 --acks 3,17 --pfc --out acks",
+            "mixlab --root r probe --scenario 4fc1 --moments    # a stored scenario, by its digest",
+        ],
+    ),
+    (
         "mlsys",
         &[
             "mixlab --root r --mixes spec/demo.mix.json mlsys",

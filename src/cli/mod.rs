@@ -19,6 +19,7 @@ mod figures;
 mod import;
 mod init;
 mod learning;
+mod probe;
 mod progress;
 mod report;
 mod serve;
@@ -76,6 +77,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Serve(args) => serve::run(common, &args).await,
         Command::Compare(args) => compare::run(common, &args).await,
         Command::Train(args) => train::run(common, &args).await,
+        Command::Probe(args) => probe::run(common, &args).await,
         Command::Test(args) => test::run(common, &args).await,
         Command::Status => status::run(common).await,
         Command::Check(args) => check::run(common, &args).await,

@@ -79,7 +79,13 @@ async fn scenarios_of(common: &Common) -> Result<Vec<PlannedScenario>, Failure> 
 pub fn planned_scenarios(common: &Common, file: &Path) -> Result<Vec<PlannedScenario>, Failure> {
     let spec = spec::load_mixes(file)?;
     warn(common, &spec.warnings);
-    let options = WorkloadOptions {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(plan::scenarios(&spec, &workload_options(common), threads)?)
+}
+
+/// How flows are drawn.
+pub fn workload_options(common: &Common) -> WorkloadOptions {
+    WorkloadOptions {
         seed: common.seed,
         nr_flows: common.nr_flows as usize,
         enable_app: common.enable_app,
@@ -87,9 +93,7 @@ pub fn planned_scenarios(common: &Common, file: &Path) -> Result<Vec<PlannedScen
             Workload::Compat => Generator::Compat,
             Workload::Calibrated => Generator::Calibrated,
         },
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(plan::scenarios(&spec, &options, threads)?)
+    }
 }
 
 /// `None` after a dry run; else how it went and the mixes it was about.

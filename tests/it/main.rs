@@ -9,6 +9,7 @@ mod figure_tables;
 mod figures;
 mod import;
 mod layers;
+mod probe;
 mod program;
 mod report;
 mod resume;

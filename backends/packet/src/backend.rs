@@ -49,6 +49,25 @@ impl PacketBackend {
         Self { supervise: true, ..self }
     }
 
+    /// Runs `scenario` with `probe` looking on, which sees everything and changes nothing; the output has no supervision.
+    ///
+    /// # Errors
+    /// [`RunError::Failed`] for a scenario that [`Backend::check`] refuses; [`RunError::Cancelled`].
+    pub fn observe<P: Probe>(
+        &self,
+        scenario: &Scenario,
+        probe: P,
+        observer: &dyn Observer,
+    ) -> Result<(RunOutput, P), RunError> {
+        if let Err(unsupported) = self.check(scenario) {
+            return Err(RunError::Failed { message: unsupported.to_string(), log_tail: String::new() });
+        }
+        match self.clean {
+            true => Self::simulate::<FineWheel, P, Clean>(scenario, probe, observer),
+            false => Self::simulate::<Wheel, P, Ns3>(scenario, probe, observer),
+        }
+    }
+
     fn simulate<Q: EventQueue, P: Probe, F: Fidelity>(
         scenario: &Scenario,
         probe: P,
@@ -85,21 +104,11 @@ impl Backend for PacketBackend {
     }
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
-        if let Err(unsupported) = self.check(scenario) {
-            return Err(RunError::Failed { message: unsupported.to_string(), log_tail: String::new() });
-        }
         if self.supervise {
-            let probe = Supervisor::new(scenario);
-            let (output, probe) = match self.clean {
-                true => Self::simulate::<FineWheel, _, Clean>(scenario, probe, observer)?,
-                false => Self::simulate::<Wheel, _, Ns3>(scenario, probe, observer)?,
-            };
+            let (output, probe) = self.observe(scenario, Supervisor::new(scenario), observer)?;
             return Ok(RunOutput { supervision: Some(probe.finish()), ..output });
         }
-        let (output, Unobserved) = match self.clean {
-            true => Self::simulate::<FineWheel, _, Clean>(scenario, Unobserved, observer)?,
-            false => Self::simulate::<Wheel, _, Ns3>(scenario, Unobserved, observer)?,
-        };
+        let (output, Unobserved) = self.observe(scenario, Unobserved, observer)?;
         Ok(output)
     }
 }
