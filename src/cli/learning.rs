@@ -265,3 +265,29 @@ fn refuse(architecture: &str, given: &[&str]) -> Result<(), Failure> {
     }
     Err(Failure::new(Exit::Usage, format!("{} belongs to --architecture {architecture}", given.join(", "))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::course::Corrected;
+
+    #[test]
+    fn help_names_the_defaults_that_the_shipped_weights_were_trained_with() {
+        let command = LearningArgs::augment_args(clap::Command::new("train"));
+        for (name, value) in Corrected::recipe(&Options::default()) {
+            // No options: the variant is an experiment's.
+            let Some(option) = command.get_arguments().find(|a| a.get_long() == Some(&name)) else {
+                assert_eq!(name, "variant");
+                continue;
+            };
+            let shown = option.get_help().map(ToString::to_string).unwrap_or_default();
+            let preset = option.get_default_values().first().and_then(|v| v.to_str()) == Some(&value);
+            let said = [
+                format!("default: {value}]"),
+                format!("default: corrected {value} "),
+                format!("default: corrected {value},"),
+            ];
+            assert!(preset || said.iter().any(|s| shown.contains(s)), "--{name}: {value} is not in {shown:?}");
+        }
+    }
+}
