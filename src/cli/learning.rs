@@ -44,7 +44,7 @@ pub struct LearningArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning, --architecture corrected")]
 pub struct CorrectedArgs {
-    /// Rounds of simulating with the weights of now and learning from what happened [default: 300]
+    /// Rounds of simulating with the weights of now and learning from what happened [default: 250]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: Option<u64>,
     /// Steps of the optimiser per round [default: 60]
@@ -264,4 +264,30 @@ fn refuse(architecture: &str, given: &[&str]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(Exit::Usage, format!("{} belongs to --architecture {architecture}", given.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::course::Corrected;
+
+    #[test]
+    fn help_names_the_defaults_that_the_shipped_weights_were_trained_with() {
+        let command = LearningArgs::augment_args(clap::Command::new("train"));
+        for (name, value) in Corrected::recipe(&Options::default()) {
+            // No options: the variant is an experiment's.
+            let Some(option) = command.get_arguments().find(|a| a.get_long() == Some(&name)) else {
+                assert_eq!(name, "variant");
+                continue;
+            };
+            let shown = option.get_help().map(ToString::to_string).unwrap_or_default();
+            let preset = option.get_default_values().first().and_then(|v| v.to_str()) == Some(&value);
+            let said = [
+                format!("default: {value}]"),
+                format!("default: corrected {value} "),
+                format!("default: corrected {value},"),
+            ];
+            assert!(preset || said.iter().any(|s| shown.contains(s)), "--{name}: {value} is not in {shown:?}");
+        }
+    }
 }

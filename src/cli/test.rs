@@ -101,7 +101,7 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
         Some(_) => {}
     }
     let backends: Vec<String> = fingerprints.keys().cloned().collect();
-    let selected = [&[baseline.clone()], &backends[..]].concat();
+    let selected = std::iter::once(&baseline).chain(&backends).cloned().collect();
     let selection =
         Selection { digests: Some(digests), backends: Some(selected), fingerprints, ..Selection::default() };
     let dataset = Reader::open(&common.root).await?.dataset(&selection).await?;

@@ -365,7 +365,7 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
     const STOPPING: &str = "stopping after this step, which is checkpointed (again to stop at once)";
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
-    let bar = progress::bar(common, course.steps(), course.step(), course.unit());
+    let bar = progress::bar(common, course.length(), course.step(), course.unit());
     let mut validated = String::new();
     let ended = session.run(
         course,
@@ -402,7 +402,7 @@ fn draw_curve(common: &Common, folder: &Path) -> Result<(), Failure> {
 
 fn conclude(common: &Common, session: &Session, course: &dyn Course, ended: Ended) -> Exit {
     let (folder, weights) = (session.folder.display(), course.backend().fingerprint());
-    let (done, of, unit) = (course.step(), course.steps(), course.unit());
+    let (done, of, unit) = (course.step(), course.length(), course.unit());
     match ended {
         Ended::Done => {
             remark(common, &format!("{of} {unit} done: --m4-weights {folder} ({weights})"));

@@ -19,8 +19,8 @@ pub trait Course {
     /// Steps done.
     fn step(&self) -> u64;
 
-    /// Steps there are.
-    fn steps(&self) -> u64;
+    /// Steps of the whole training.
+    fn length(&self) -> u64;
 
     /// Steps between checkpoints, and between validations, if nobody says otherwise.
     fn cadence(&self) -> u64;
@@ -116,7 +116,7 @@ impl Course for Corrected {
         self.step
     }
 
-    fn steps(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.options.rounds
     }
 

@@ -145,7 +145,7 @@ impl Course for Paper {
         self.trainer.steps()
     }
 
-    fn steps(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.trainer.options().epochs * self.cadence()
     }
 

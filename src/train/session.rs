@@ -90,14 +90,14 @@ impl Session {
         let columns = [course.columns(), if self.validation.is_empty() { &[] } else { &VALIDATION }].concat();
         let mut log = Log::open(&self.folder, &columns, course.step(), (around.clock)()).map_err(folder)?;
         let mut best = best_before(&self.folder).map_err(folder)?;
-        let last = self.until.unwrap_or(u64::MAX).min(course.steps());
+        let last = self.until.unwrap_or(u64::MAX).min(course.length());
         let mut stopped = false;
         while course.step() < last && !stopped {
             let before = course.step();
             let failed = |source| SessionError::Run { step: before, source };
             let mut scalars = course.advance().map_err(failed)?;
             let step = course.step();
-            let ends = step == course.steps();
+            let ends = step == course.length();
             if !self.validation.is_empty() {
                 let due = ends || step.is_multiple_of(self.validate_every);
                 let backend = due.then(|| course.backend());
@@ -115,12 +115,12 @@ impl Session {
             }
             (around.on_step)(step, &scalars);
         }
-        if course.step() == course.steps() {
+        if course.step() == course.length() {
             // Also when it was done before: the folder may be a new one.
             save(course, &self.folder).map_err(folder)?;
         }
         Ok(match course.step() {
-            step if step == course.steps() => Ended::Done,
+            step if step == course.length() => Ended::Done,
             step if stopped && step < last => Ended::Interrupted,
             _ => Ended::Paused,
         })

@@ -233,7 +233,10 @@ fn a_test_needs_stored_truth_and_shows_the_weights_it_was_asked_for() {
     };
     assert_eq!(with(&["--m4-weights", "m4"]), errors(&mine));
     let csv = run_expecting(0, at, &[&about[..], &["-q", "test", "--format", "csv"]].concat()).0;
-    assert!(csv.lines().all(|l| l.matches(',').count() == 13) && csv.contains("congestion control="), "{csv}");
+    assert!(
+        csv.lines().all(|l| l.matches(',').count() == 13) && csv.contains("\nmax load=below 0.4,m4,packet,all,"),
+        "{csv}"
+    );
 }
 
 fn errors_of_m4(out: &str) -> f64 {
