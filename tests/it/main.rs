@@ -10,6 +10,7 @@ mod figures;
 mod import;
 mod layers;
 mod program;
+mod python;
 mod report;
 mod resume;
 mod schema;
