@@ -51,7 +51,7 @@ pub struct Traffic {
     pub rack_bytes: Vec<u64>,
     /// Every channel.
     pub channels: Vec<ChannelLoad>,
-    /// Largest ratio over racks: rate towards hosts ÷ rate towards other switches; 0 without other switches.
+    /// Largest ratio over tiers of switches: rate of all hosts ÷ rate of the tier upwards; 0 if there is one tier.
     pub oversubscription: f64,
 }
 

@@ -5,10 +5,12 @@
 //! queues visible. Left out: queues of other backends (fluid models have none, ns-3 does not tell).
 
 use crate::dataset::{ChannelLoad, QueueSeries, Tier, Traffic};
-use mixlab_contract::{ChannelId, NodeId, NodeKind, RunError, Scenario, Silent, SimDuration, SimTime, Topology};
+use mixlab_contract::{
+    Backend, ChannelId, NodeId, NodeKind, RunError, Scenario, Silent, SimDuration, SimTime, Topology,
+};
 use mixlab_packet::PacketBackend;
 use mixlab_packet::probe::ChannelSeries;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Demand of a scenario. Cost: O(hops of all flows).
 pub fn traffic(scenario: &Scenario) -> Traffic {
@@ -57,39 +59,58 @@ fn tier(topology: &Topology, channel: ChannelId) -> Tier {
     }
 }
 
-/// Largest ratio, over switches with hosts, of the rate towards hosts to the rate towards switches.
+/// Largest ratio, over tiers of switches, of the rate of all hosts to the rate of the tier's channels upwards; 0 without such.
+/// The tier of a switch is its distance from the nearest host.
 fn oversubscription(topology: &Topology) -> f64 {
-    let ratio = |switch: &NodeId| {
-        let rate = |kind: NodeKind| -> f64 {
-            let towards = topology.outgoing(*switch).iter().filter(|c| topology.kind(topology.head(**c)) == kind);
-            towards.map(|c| topology.link(*c).rate.0 as f64).sum()
-        };
-        let (down, up) = (rate(NodeKind::Host), rate(NodeKind::Switch));
-        if up > 0.0 { down / up } else { 0.0 }
-    };
-    topology.switch_order().iter().map(ratio).fold(0.0, f64::max)
+    let mut tiers = vec![0; topology.node_count()];
+    let mut reached: Vec<NodeId> = topology.hosts().map(|host| topology.switch_of(host)).collect();
+    reached.sort_unstable();
+    reached.dedup();
+    for tier in 1.. {
+        reached.iter().for_each(|switch| tiers[switch.0 as usize] = tier);
+        let beyond = reached.iter().flat_map(|s| topology.outgoing(*s)).map(|c| topology.head(*c));
+        let new = |n: &NodeId| topology.kind(*n) == NodeKind::Switch && tiers[n.0 as usize] == 0;
+        let next: BTreeSet<NodeId> = beyond.filter(new).collect();
+        if next.is_empty() {
+            break;
+        }
+        reached = next.into_iter().collect();
+    }
+    let mut up: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut hosts = 0.0;
+    for channel in (0..topology.channel_count() as u32).map(ChannelId) {
+        let rate = topology.link(channel).rate.0 as f64;
+        let [from, to] = [topology.tail(channel), topology.head(channel)].map(|n| tiers[n.0 as usize]);
+        match from {
+            0 => hosts += rate,
+            tier if to > tier => *up.entry(tier).or_default() += rate,
+            _ => {}
+        }
+    }
+    up.values().map(|rate| hosts / rate).fold(0.0, f64::max)
 }
 
 /// Rows that a heat map of queues can show, and samples in time, of which it shows the extremes.
 const MOST_CHANNELS: usize = 40;
 const INTERVALS: u64 = 2400;
 
-/// Queues and utilisations of the `packet` backend's run: of the switch ports that data cross (those with the most bytes if
-/// there are more than 40), at 2400 equal steps from the first start to the last delivery. Cost: the run again.
+/// Queues and utilisations of the run of `packet`, or of `packet-clean`: of the switch ports that data cross (the 40 with the most
+/// bytes if there are more), at 2400 equal steps from the first start to the last delivery. Cost: the run again.
 ///
 /// # Errors
 /// What the engine says, and [`RunError`] if the scenario is not one of its.
-pub fn queues(scenario: &Scenario, last_delivery_ns: u64) -> Result<QueueSeries, RunError> {
+pub fn queues(scenario: &Scenario, clean: bool, last_delivery_ns: u64) -> Result<QueueSeries, RunError> {
+    let backend = if clean { PacketBackend::CLEAN } else { PacketBackend::NS3 };
     let first = scenario.flows().first().map_or(SimTime::ZERO, |f| f.start);
     let span = SimTime::from_ns(last_delivery_ns).ps().saturating_sub(first.ps());
     let interval = SimDuration::from_ps(span.div_ceil(INTERVALS).max(1));
     let channels = busiest_ports(scenario, MOST_CHANNELS);
     let probe = ChannelSeries::new(channels.clone(), first + interval, interval);
-    let (_, ChannelSeries { samples, .. }) = PacketBackend::NS3.observe(scenario, probe, &Silent)?;
+    let (_, ChannelSeries { samples, .. }) = backend.observe(scenario, probe, &Silent)?;
     let topology = scenario.topology();
     let full = |c: ChannelId| topology.link(c).rate.0 as f64 * interval.as_secs_f64() / 8.0;
     Ok(QueueSeries {
-        backend: "packet".into(),
+        backend: backend.id().into(),
         first_ns: (first + interval).ns_floor(),
         interval_ns: interval.ps() / 1000,
         channels: channels.iter().map(|c| name(topology, *c)).collect(),

@@ -181,9 +181,9 @@ pub enum Command {
     Expand(ExpandArgs),
     /// Draw figures from the store
     #[command(
-        after_help = "Examples:\n  mixlab figures --list\n  mixlab figures slowdown-cdf error-cdf --width single --filter 'cc=dctcp load>0.5'\n  mixlab figures trace --filter mix=3 --flows 500..600 --theme dark\nKeys of --filter: mix cc matrix sizes cluster sigma load delivered buffer window hosts inflight flows; operators = != < <= > >=; `a|b` is a or b"
+        after_help = "Examples:\n  mixlab figures --list\n  mixlab figures slowdown-cdf error-cdf --width single --filter 'cc=dctcp load>0.5'\n  mixlab figures trace --filter mix=3 --flows 500..600 --theme dark\n  mixlab figures training --log m4/loss.csv\nKeys of --filter: mix cc matrix sizes cluster sigma load delivered buffer window hosts inflight flows; operators = != < <= > >=; `a|b` is a or b"
     )]
-    Figures(FigureArgs),
+    Figures(FiguresArgs),
     /// Write one HTML page: what was run, errors, all figures, failures, every scenario
     Report(ReportArgs),
     /// The report in a browser, live while a sweep runs
@@ -283,6 +283,17 @@ pub struct ExpandArgs {
     /// Where to write the drawn mixes (`-` = stdout)
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Options of `figures`.
+#[derive(Debug, Args)]
+pub struct FiguresArgs {
+    /// What to draw and how.
+    #[command(flatten)]
+    pub drawn: FigureArgs,
+    /// Draw `training` from this log of a training, and nothing from the store
+    #[arg(long, value_name = "DIR/loss.csv", conflicts_with_all = ["baseline", "backends", "filter", "flows"])]
+    pub log: Option<PathBuf>,
 }
 
 /// Options of `figures` and `all`.

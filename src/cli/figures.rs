@@ -1,6 +1,6 @@
-//! `figures`: draws from the store.
+//! `figures`: draws from the store, and `training` from the log of a training.
 
-use super::args::{Common, Fidelity, FigureArgs, ThemeName, Width};
+use super::args::{Common, Fidelity, FigureArgs, FiguresArgs, ThemeName, Width};
 use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -8,19 +8,26 @@ use super::{data, remark};
 use crate::compare::default_baseline;
 use crate::dataset::Dataset;
 use crate::details;
-use crate::figures::{self, Detail, Figure, FigureError, Page, Request, Theme};
+use crate::figures::{self, Detail, Figure, FigureError, Page, Request, Theme, Training};
 use crate::store::Reader;
+use crate::train::log::Curve;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Draws the figures asked for, or lists them.
-pub async fn run(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
+pub async fn run(common: &Common, args: &FiguresArgs) -> Result<Exit, Failure> {
+    let (log, args) = (&args.log, &args.drawn);
     if args.list {
         let mut text = String::new();
-        for figure in figures::all() {
+        let training: &dyn Figure = &Training::default();
+        for figure in figures::all().iter().copied().chain([training]) {
             let _ = writeln!(text, "{:18}  {}", figure.name(), figure.about());
         }
         return data(&text);
+    }
+    if let Some(log) = log {
+        return training(common, args, log);
     }
     chosen(&args.names)?;
     let reader = Reader::open(&common.root).await?;
@@ -34,11 +41,7 @@ pub async fn draw(common: &Common, args: &FigureArgs, reader: &Reader, dataset: 
     let request = request(common, args, &dataset);
     let chosen = chosen(&args.names)?;
     let dataset = detailed(reader, dataset, &request, &chosen, !args.names.is_empty()).await?;
-    let page = Page {
-        narrow: args.width == Width::Single,
-        theme: if args.theme == ThemeName::Dark { Theme::Dark } else { Theme::Light },
-        dpi: f64::from(args.dpi),
-    };
+    let page = page(args);
     let (mut drawn, mut last) = (0, None);
     for figure in chosen {
         match figures::write(figure, &dataset, &request, &page, &args.out) {
@@ -57,6 +60,26 @@ pub async fn draw(common: &Common, args: &FigureArgs, reader: &Reader, dataset: 
     match last {
         Some(e) if drawn == 0 => Err(e.into()),
         _ => Ok(()),
+    }
+}
+
+/// Draws the loss of a training again, from its log.
+fn training(common: &Common, args: &FigureArgs, log: &Path) -> Result<Exit, Failure> {
+    if let Some(other) = args.names.iter().find(|name| *name != Training::default().name()) {
+        return Err(Failure::new(Exit::Usage, format!("--log is of the figure `training` alone, not of `{other}`")));
+    }
+    let read = Curve::read(log).map_err(|e| Failure::new(Exit::Internal, format!("{}: {e}", log.display())))?;
+    let figure = Training { log: read };
+    let written = figures::write(&figure, &Dataset::default(), &Request::default(), &page(args), &args.out)?;
+    remark(common, &format!("figure {}", written.svg.display()));
+    Ok(Exit::Ok)
+}
+
+fn page(args: &FigureArgs) -> Page {
+    Page {
+        narrow: args.width == Width::Single,
+        theme: if args.theme == ThemeName::Dark { Theme::Dark } else { Theme::Light },
+        dpi: f64::from(args.dpi),
     }
 }
 
@@ -85,15 +108,16 @@ pub async fn detailed(
     let (traffic, queues) = (needed(Detail::Traffic), needed(Detail::Queues));
     let watched = figures::busiest(&dataset, request, if named { f64::INFINITY } else { CHEAP_CPU_S });
     for (i, scenario) in dataset.scenarios.iter_mut().enumerate().filter(|(_, s)| request.keeps(s)) {
-        let watch = queues && watched == Some(i);
-        if !traffic && !watch {
+        let watch = watched.filter(|(at, _)| queues && *at == i);
+        if !traffic && watch.is_none() {
             continue;
         }
         let physics = reader.load_scenario(&scenario.digest).await?;
         scenario.details.traffic = Some(Arc::new(details::traffic(&physics)));
-        if watch {
-            let last = figures::last_delivery_ns(&scenario.runs["packet"]);
-            let series = details::queues(&physics, last).map_err(|e| Failure::internal(e.to_string()))?;
+        if let Some((_, id)) = watch {
+            let last = figures::last_delivery_ns(&scenario.runs[id]);
+            let series = details::queues(&physics, id == "packet-clean", last);
+            let series = series.map_err(|e| Failure::internal(e.to_string()))?;
             scenario.details.queues = Some(Arc::new(series));
         }
     }
@@ -106,6 +130,9 @@ fn chosen(names: &[String]) -> Result<Vec<&'static dyn Figure>, Failure> {
     }
     let by_name = |name: &String| {
         figures::named(name).ok_or_else(|| {
+            if name == Training::default().name() {
+                return Failure::new(Exit::Usage, "the figure `training` is drawn from a log: --log DIR/loss.csv");
+            }
             let known: Vec<_> = figures::all().iter().map(|f| f.name()).collect();
             Failure::new(Exit::Usage, format!("there is no figure `{name}`; there are {}", known.join(", ")))
         })

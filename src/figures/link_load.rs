@@ -137,16 +137,16 @@ fn tier_rows(table: &mut Table, dataset: &Dataset, tier: Tier, name: &str) {
 fn busiest(table: &Table, canvas: &Canvas, grid: &Grid) -> DrawResult {
     let rows = table.select_all("part", BUSIEST);
     let marks: Vec<(f64, f64)> = rows.map(|r| (r.number("load_asked"), r.number("value"))).collect();
-    let all: Vec<f64> = marks.iter().flat_map(|m| [m.0, m.1]).collect();
-    let axis = Axis::from_zero(&all);
-    let panel = Panel { frame: grid.frame(1), x: axis, y: axis };
+    // Axes of their own: delivered loads may be several times those asked for.
+    let [x, y] = [|m: &(f64, f64)| m.0, |m: &(f64, f64)| m.1].map(|of| marks.iter().map(of).collect::<Vec<f64>>());
+    let panel = Panel { frame: grid.frame(1), x: Axis::from_zero(&x), y: Axis::from_zero(&y) };
     panel.axes(canvas, true, true)?;
     panel.heading(canvas, "busiest channel", &format!("n = {}", counted(marks.len(), "scenario")))?;
     panel.x_label(canvas, "load asked for")?;
     panel.y_label(canvas, "load delivered", 27.0)?;
     for (slope, dash) in [(1.0f64, &[][..]), (0.9, &[3.0, 2.0]), (1.1, &[3.0, 2.0])] {
         let look = Look { color: style::FRAME, dash: &[], mark: Mark::Circle };
-        let end = (axis.high / slope.max(1.0), axis.high.min(axis.high * slope));
+        let end = (panel.x.high.min(panel.y.high / slope), panel.y.high.min(panel.x.high * slope));
         let line = [panel.place((0.0, 0.0)), panel.place(end)];
         canvas.dashed(&line, look.color, 0.8, dash)?;
     }

@@ -165,15 +165,21 @@ pub trait Figure: Sync {
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult;
 }
 
-/// Where to look for queues: of the scenarios asked for that have a finished `packet` run of at most `cpu_s` CPU seconds, the one
-/// with the highest delivered load (the first of equals).
-pub fn busiest(dataset: &Dataset, request: &Request, cpu_s: f64) -> Option<usize> {
-    let cheap = |s: &ScenarioResults| s.runs.get("packet").is_some_and(|run| run.cpu_s <= cpu_s);
-    let asked = dataset.scenarios.iter().enumerate().filter(|(_, s)| request.keeps(s) && cheap(s));
-    asked
-        .rev()
-        .max_by(|(_, a), (_, b)| a.attributes.delivered_load.total_cmp(&b.attributes.delivered_load))
-        .map(|(i, _)| i)
+/// Backends whose queues can be watched.
+pub const WATCHABLE: [&str; 2] = ["packet", "packet-clean"];
+
+/// Where to look for queues, and in whose run: of the scenarios asked for that have a finished run of at most `cpu_s` CPU seconds,
+/// the one with the highest delivered load (the first of equals). Of [`WATCHABLE`] the first of these that has such a run: one of the
+/// backends asked for, the baseline, any.
+pub fn busiest(dataset: &Dataset, request: &Request, cpu_s: f64) -> Option<(usize, &'static str)> {
+    let named = request.backends.iter().flatten().chain(&request.baseline);
+    let named = named.filter_map(|id| WATCHABLE.into_iter().find(|w| w == id));
+    named.chain(WATCHABLE).find_map(|id| {
+        let cheap = |s: &ScenarioResults| s.runs.get(id).is_some_and(|run| run.cpu_s <= cpu_s);
+        let asked = dataset.scenarios.iter().enumerate().filter(|(_, s)| request.keeps(s) && cheap(s));
+        let load = |s: &ScenarioResults| s.attributes.delivered_load;
+        asked.rev().max_by(|(_, a), (_, b)| load(a).total_cmp(&load(b))).map(|(i, _)| (i, id))
+    })
 }
 
 /// When a run delivered its last flow, ns of simulated time; 0 if it delivered none.

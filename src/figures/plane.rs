@@ -159,7 +159,8 @@ struct Labels {
 }
 
 impl Labels {
-    /// Writes a name near `at`: the first place around it that neither leaves the frame nor covers anything.
+    /// Writes a name near `at`: the first place around it that neither leaves the frame nor covers anything; a thin line leads to one
+    /// that is further off.
     fn write(&mut self, canvas: &Canvas, at: Point, text: &str) -> DrawResult {
         let (width, height) = (text_width(text, style::SMALL_FONT), style::SMALL_FONT);
         let offsets = [-7.0, 8.0, -16.0, 17.0, -25.0, 26.0, -34.0, 35.0];
@@ -173,6 +174,11 @@ impl Labels {
         };
         let place = places.find(free).unwrap_or_else(|| rect((5.0, -7.0)));
         self.taken.push(place);
+        let middle = place.y + height / 2.0;
+        if (middle - at.1).abs() > 10.0 {
+            let end = (at.0.clamp(place.x, place.right()), if middle < at.1 { place.bottom() } else { place.y });
+            canvas.line(&[at, end], style::SOFT_INK, 0.4)?;
+        }
         canvas.text(text, (place.x, place.y + height / 2.0), Anchor::Left, style::SMALL_FONT, style::INK)
     }
 }

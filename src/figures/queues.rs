@@ -1,11 +1,11 @@
 //! `queues`: where and when packets waited: queues and utilisation of switch ports over time, as heat maps.
 //!
-//! One scenario: of those asked for that the packet simulator finished, the one with the highest delivered load. Its run is
+//! One scenario: of those asked for that `packet` (or `packet-clean`) finished, the one with the highest delivered load. Its run is
 //! repeated under the engine's probe (`details`). Rows are ports, those towards hosts first; columns are equal steps of
 //! simulated time, of which each shows the largest sample of the queue and the mean utilisation in it. Queues are logarithmic, from one packet.
 
 use super::axis::{Axis, round_up};
-use super::canvas::{Anchor, Canvas, DrawResult, Rect};
+use super::canvas::{Anchor, Canvas, DrawResult, Rect, text_width};
 use super::error::FigureError;
 use super::grid::{Grid, is_narrow};
 use super::heat;
@@ -20,7 +20,8 @@ use crate::dataset::{Dataset, QueueSeries, ScenarioResults};
 /// The figure.
 pub struct Queues;
 
-const COLUMNS: &[&str] = &["mix_id", "scenario", "port", "row", "from_ms", "to_ms", "queue_kb", "utilisation_percent"];
+const COLUMNS: &[&str] =
+    &["mix_id", "scenario", "backend", "port", "row", "from_ms", "to_ms", "queue_kb", "utilisation_percent"];
 const NAME: &str = "queues";
 const NEEDS: Needs = Needs { baseline: false, backends: 0, only_if_named: &[] };
 /// Columns of the heat maps: with 40 rows and two maps the file stays below 1 MB whatever happens.
@@ -50,7 +51,7 @@ impl Figure for Queues {
         let mut scope = Scope::of(NAME, NEEDS, dataset, request)?;
         let watched = |i: &usize| dataset.scenarios[*i].details.queues.is_some();
         let Some(chosen) = scope.scenarios.iter().copied().find(watched) else {
-            let lacking = "no scenario has a finished `packet` run whose queues were watched (a long one is only if this figure is named)";
+            let lacking = "no scenario has a finished run of `packet` or `packet-clean` whose queues were watched (a long one is only if this figure is named)";
             return Err(FigureError::Lacking { figure: NAME, lacking: lacking.into() });
         };
         scope.restrict(dataset, vec![chosen]);
@@ -68,9 +69,10 @@ impl Figure for Queues {
     fn caption(&self, table: &Table) -> String {
         let ports = table.distinct("port").len();
         format!(
-            "Queues (largest of the samples of each step of time, logarithmic; no colour: empty) and utilisation (mean per step) of {} in the packet \
-             simulation, one row per port: first those towards hosts, then those between switches. {}",
+            "Queues (largest of the samples of each step of time, logarithmic; no colour: empty) and utilisation (mean per step) of {} in the run \
+             of {}, one row per port: first those towards hosts, then those between switches. {}",
             counted(ports, "switch port"),
+            table.distinct("backend").join(", "),
             table.remarks()
         )
     }
@@ -94,12 +96,7 @@ impl Figure for Queues {
             time_axis(canvas, &panel, i == 1)?;
             let bar = Rect { x: frame.right() - 90.0, y: frame.y - 20.0, width: 90.0, height: 6.0 };
             heat::bar(canvas, &axis, bar, title)?;
-            canvas.text_upwards(
-                "switch ports",
-                (frame.x - 9.0, frame.y + frame.height / 2.0),
-                style::SMALL_FONT,
-                style::INK,
-            )?;
+            groups(table, canvas, frame)?;
         }
         Ok(())
     }
@@ -119,6 +116,7 @@ fn fill(table: &mut Table, scenario: &ScenarioResults, series: &QueueSeries) {
             table.push(vec![
                 Cell::Count(scenario.mix_id),
                 Cell::Text(short(&scenario.digest)),
+                Cell::from(series.backend.as_str()),
                 Cell::from(port.as_str()),
                 Cell::Count(row as u64),
                 ms(span.start),
@@ -137,6 +135,22 @@ fn map(table: &Table, canvas: &Canvas, column: &str, axis: &Axis, frame: Rect) -
         let steps: Vec<Option<usize>> =
             table.select_all("port", port).map(|row| heat::step(axis, row.number(column))).collect();
         heat::row(canvas, Rect { y: frame.y + i as f64 * height, height, ..frame }, &steps)?;
+    }
+    Ok(())
+}
+
+/// Names of the two groups of ports beside their rows, and a line between them.
+fn groups(table: &Table, canvas: &Canvas, frame: Rect) -> DrawResult {
+    let ports = table.distinct("port");
+    let to_hosts = ports.iter().filter(|port| port.contains("→h")).count();
+    let border = frame.y + frame.height * to_hosts as f64 / ports.len() as f64;
+    if (1..ports.len()).contains(&to_hosts) {
+        canvas.line(&[(frame.x - 16.0, border), (frame.right(), border)], style::FRAME, 0.5)?;
+    }
+    for (name, top, bottom) in [("to hosts", frame.y, border), ("fabric", border, frame.bottom())] {
+        if text_width(name, style::SMALL_FONT) <= bottom - top {
+            canvas.text_upwards(name, (frame.x - 9.0, (top + bottom) / 2.0), style::SMALL_FONT, style::INK)?;
+        }
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::statistics::mean;
 use crate::train::log::Curve;
 
 /// The figure of one training.
+#[derive(Debug, Default)]
 pub struct Training {
     /// Its log.
     pub log: Curve,

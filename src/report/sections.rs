@@ -3,7 +3,7 @@
 use super::html::{Cell, escaped, table};
 use super::{Report, Shown};
 use crate::compare::{Row, compare, load_warning};
-use crate::dataset::ScenarioResults;
+use crate::dataset::{Dataset, ScenarioResults};
 use crate::statistics::BUCKET_NAMES;
 use crate::store::{RunStatus, StatusRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,8 @@ fn seconds(s: f64) -> Cell {
 }
 
 fn percent(fraction: f64) -> Cell {
-    Cell::number(fraction, format!("{:.1}", 100.0 * fraction))
+    // Zero has no sign once it is rounded.
+    Cell::number(fraction, format!("{:.1}", (1000.0 * fraction).round() / 10.0 + 0.0))
 }
 
 fn count(n: usize) -> Cell {
@@ -99,16 +100,19 @@ fn error_cells(row: &Row, second: Cell) -> Vec<Cell> {
 
 /// What should not be trusted.
 pub fn warnings(report: &Report) -> String {
-    let loads: BTreeMap<u64, _> = report.status.iter().map(|r| (r.mix_id, &r.attributes)).collect();
-    let mut texts: Vec<String> = loads.into_iter().filter_map(|(mix, a)| load_warning(mix, a)).collect();
-    let mut beside: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    let loads: BTreeMap<_, _> =
+        report.status.iter().map(|r| ((r.mix_id, r.nr_flows, &r.digest), &r.attributes)).collect();
+    let warning =
+        |((mix, flows, _), a): ((u64, u64, _), _)| Some(format!("{} with {flows} flows", load_warning(mix, a)?));
+    let mut texts: Vec<String> = loads.into_iter().filter_map(warning).collect();
+    let mut beside: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in report.status.iter().filter(|r| r.status == Some(RunStatus::Ok) && !r.timed_alone) {
-        beside.entry(&row.backend).or_default().insert(row.mix_id);
+        beside.entry(&row.backend).or_default().insert(&row.digest);
     }
-    texts.extend(beside.into_iter().map(|(backend, mixes)| {
+    texts.extend(beside.into_iter().map(|(backend, runs)| {
         format!(
             "{backend}: {} runs were timed beside others; compare their CPU times, not their wall times",
-            mixes.len()
+            runs.len()
         )
     }));
     if let Some(baseline) = &report.request.baseline {
@@ -160,22 +164,24 @@ pub fn figures(shown: &[Shown]) -> String {
 
 /// A table of all scenarios, and one part per scenario to open.
 pub fn scenarios(report: &Report) -> String {
-    let comparison = report.request.baseline.as_deref().map(|baseline| compare(&report.dataset, baseline));
-    let rows: &[Row] = comparison.as_ref().map_or(&[], |c| &c.scenarios);
+    let scenarios = &report.dataset.scenarios;
+    // One by one: a mix with several numbers of flows is as many scenarios.
+    let compared = |s: &ScenarioResults, baseline| compare(&Dataset { scenarios: vec![s.clone()] }, baseline).scenarios;
+    let rows_of = |s| report.request.baseline.as_deref().map_or(Vec::new(), |baseline| compared(s, baseline));
+    let rows: Vec<Vec<Row>> = scenarios.iter().map(rows_of).collect();
     let cells: Vec<Vec<Cell>> =
-        rows.iter().map(|r| error_cells(r, count(r.mix_id.unwrap_or_default() as usize))).collect();
+        rows.iter().flatten().map(|r| error_cells(r, count(r.mix_id.unwrap_or_default() as usize))).collect();
     let mut out = String::new();
     if !cells.is_empty() {
         out += &table("Errors by scenario and backend", &error_heads("mix"), &cells);
     }
-    for scenario in &report.dataset.scenarios {
-        let of: Vec<&Row> = rows.iter().filter(|r| r.mix_id == Some(scenario.mix_id)).collect();
-        out += &details(scenario, &of);
+    for (scenario, rows) in scenarios.iter().zip(&rows) {
+        out += &details(scenario, rows);
     }
     out
 }
 
-fn details(s: &ScenarioResults, rows: &[&Row]) -> String {
+fn details(s: &ScenarioResults, rows: &[Row]) -> String {
     let a = &s.attributes;
     let mut out = format!(
         "<details><summary>Mix {}: {} flows, {} hosts, {}, load {:.2}, {}, {}</summary>\n<dl>",

@@ -147,7 +147,10 @@ fn queues_are_watched_until_the_last_delivery() {
         FlowOutcome::Unfinished { .. } => 0,
     };
     let last = output.outcomes.iter().map(end).max().expect("flows");
-    let series = mixlab::details::queues(&scenario, last).expect("the engine runs it again");
+    let clean = mixlab::details::queues(&scenario, true, last).expect("the other fidelity runs it, too");
+    assert_eq!(clean.backend, "packet-clean");
+    let series = mixlab::details::queues(&scenario, false, last).expect("the engine runs it again");
+    assert_eq!(series.backend, "packet");
     let ports = series.channels.len();
     assert!(ports > 0 && series.queued_bytes.len() == series.utilisation.len());
     assert!(series.queued_bytes.len() / ports > 2_000, "it is sampled to the last delivery");

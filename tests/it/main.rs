@@ -11,6 +11,7 @@ mod import;
 mod layers;
 mod probe;
 mod program;
+mod python;
 mod report;
 mod resume;
 mod schema;
