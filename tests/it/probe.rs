@@ -161,7 +161,9 @@ fn errors_name_what_there_is_and_leave_no_files() {
     of_demo(2, &["--queues", "--every", "10"], "a whole number with ns");
     of_demo(2, &["--pfc", "--every", "1us"], "--queues");
     of_demo(5, &["--pfc", "--timeout", "1ms"], "time limit of 0.001 s");
-    of_demo(1, &["--pfc", "--out", "/dev/null/x"], "cannot write /dev/null/x/pfc.txt");
+    let unwritable = ["--mixes", &demo, "-q", "probe", "--mix-id", "0", "--pfc", "--out", "/dev/null/x"];
+    let (_, err) = run_expecting(1, at, &unwritable);
+    assert!(err.contains("cannot write /dev/null/x/pfc.txt"), "{err}");
     probe(2, &demo, &["--pfc"], "--mix-id");
     probe(2, &demo, &["--pfc", "--mix-id", "77"], "there is no mix 77");
     probe(4, &tcp, &["--pfc", "--mix-id", "0"], "backend `packet` can't run this scenario");
