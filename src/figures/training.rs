@@ -4,13 +4,13 @@
 //! 200 points per curve, each the mean over equally many steps; steps without a validation have no point there.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, DrawResult, Rect};
+use super::canvas::{Anchor, Canvas, DrawResult, Rect, text_width};
 use super::error::FigureError;
 use super::grid::{Grid, is_narrow};
 use super::legend::{self, Entry};
 use super::panel::{ABOVE, BELOW, Panel};
 use super::scope::{Scope, thousands};
-use super::style;
+use super::style::{self, Look};
 use super::table::{Cell, Table};
 use super::{Figure, Needs, Request, Size};
 use crate::dataset::Dataset;
@@ -27,6 +27,8 @@ pub struct Training {
 const NAME: &str = "training";
 const COLUMNS: &[&str] = &["panel", "series", "step", "value"];
 const POINTS: usize = 200;
+/// Height of the names under a panel.
+const LEGEND: f64 = 14.0;
 const LOSS: &str = "loss";
 const VALIDATION: &str = "validation";
 /// Column of the log, name in the figure, factor.
@@ -87,7 +89,7 @@ impl Figure for Training {
     }
 
     fn size(&self, table: &Table, width: f64) -> Size {
-        Size { width, height: grid(width).bottom(table.distinct("panel").len()) + BELOW + 6.0 }
+        Size { width, height: grid(width).bottom(table.distinct("panel").len()) + BELOW + LEGEND + 4.0 }
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {
@@ -109,7 +111,7 @@ fn grid(page: f64) -> Grid {
         gap: 60.0,
         top: 4.0 + ABOVE,
         height: 130.0,
-        between: BELOW + ABOVE + 8.0,
+        between: BELOW + LEGEND + ABOVE + 8.0,
     }
 }
 
@@ -144,17 +146,30 @@ fn panel(table: &Table, canvas: &Canvas, name: &str, frame: Rect) -> DrawResult 
     panel.y_label(canvas, label, 36.0)?;
     let mut series: Vec<String> = rows.iter().map(|r| r.0.clone()).collect();
     series.dedup();
-    let mut at = (frame.right() - 92.0, frame.y + 8.0);
-    for (series, look) in series.iter().zip(style::looks(&series)) {
+    let looks = style::looks(&series);
+    for (series, look) in series.iter().zip(&looks) {
         let curve: Vec<(f64, f64)> = rows.iter().filter(|r| r.0 == *series).map(|r| (r.1, r.2)).collect();
-        panel.curve(canvas, &curve, &look, style::CURVE)?;
+        panel.curve(canvas, &curve, look, style::CURVE)?;
         if curve.len() <= 40 {
-            panel.marks(canvas, &curve, &look, style::SMALL_MARK)?;
+            panel.marks(canvas, &curve, look, style::SMALL_MARK)?;
         }
-        let entry = Entry { text: series.clone(), look, wide: false, mark: false, line: true };
-        legend::key(canvas, at, &entry)?;
-        canvas.text(series, (at.0 + 14.0, at.1), Anchor::Left, style::SMALL_FONT, style::INK)?;
-        at.1 += 11.0;
+    }
+    names(canvas, &series, &looks, frame)
+}
+
+/// The names of a panel's curves in a line under it, where no curve can be.
+fn names(canvas: &Canvas, series: &[String], looks: &[Look], frame: Rect) -> DrawResult {
+    const KEY: f64 = 24.0;
+    const SPACE: f64 = 10.0;
+    let width = |name: &String| KEY + text_width(name, style::SMALL_FONT) + SPACE;
+    let y = frame.bottom() + BELOW + LEGEND / 2.0 + 2.0;
+    let all = series.iter().map(width).sum::<f64>() - SPACE;
+    let mut x = ((frame.x + frame.right() - all) / 2.0).max(2.0);
+    for (name, look) in series.iter().zip(looks) {
+        let entry = Entry { text: String::new(), look: *look, wide: false, mark: false, line: true };
+        legend::key(canvas, (x + 10.0, y), &entry)?;
+        canvas.text(name, (x + KEY, y), Anchor::Left, style::SMALL_FONT, style::INK)?;
+        x += width(name);
     }
     Ok(())
 }
