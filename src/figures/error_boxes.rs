@@ -11,7 +11,7 @@ use super::error::FigureError;
 use super::error_cdf;
 use super::grid::{Grid, is_narrow};
 use super::legend::{self, Entry};
-use super::panel::{ABOVE, BELOW, Panel};
+use super::panel::{ABOVE, BELOW, Panel, lines_of};
 use super::scope::Scope;
 use super::style::{self, Look, Mark};
 use super::table::{Cell, Table};
@@ -112,7 +112,7 @@ impl Figure for ErrorBoxes {
 
     fn size(&self, table: &Table, width: f64) -> Size {
         let panels = table.distinct("attribute").len();
-        Size { width, height: grid(table, width).bottom(panels) + BELOW + more(width) }
+        Size { width, height: grid(table, width).bottom(panels) + BELOW + more(table, width) }
     }
 
     fn draw(&self, table: &Table, canvas: &Canvas) -> DrawResult {
@@ -288,12 +288,19 @@ fn entries(table: &Table) -> Vec<Entry> {
     entries
 }
 
-/// Names may need a third line on narrow pages.
-fn more(page: f64) -> f64 {
-    if is_narrow(page) { 9.0 } else { 0.0 }
+/// Room for a third line of names, if one of the panels needs it.
+fn more(table: &Table, page: f64) -> f64 {
+    let width = columns(table, page).width();
+    let third = |title: &&str| lines_of(&groups_of(table, title), width) > 2;
+    if table.distinct("attribute").iter().any(third) { 9.5 } else { 0.0 }
 }
 
 fn grid(table: &Table, page: f64) -> Grid {
+    Grid { between: ABOVE + BELOW + more(table, page), ..columns(table, page) }
+}
+
+/// The grid but for what depends on the width of its panels.
+fn columns(table: &Table, page: f64) -> Grid {
     let narrow = is_narrow(page);
     let panels = table.distinct("attribute").len();
     let all: Vec<f64> = table.all().map(|row| row.number("error_percent")).collect();
@@ -306,7 +313,7 @@ fn grid(table: &Table, page: f64) -> Grid {
         gap: 18.0,
         top: legend::height(&entries(table), page) + ABOVE,
         height: if narrow { 66.0 } else { 86.0 },
-        between: ABOVE + BELOW + more(page),
+        between: ABOVE + BELOW,
     }
 }
 

@@ -22,6 +22,14 @@ pub const ABOVE: f64 = 25.0;
 /// How far a tick label may stick out beyond its frame.
 const OVERHANG: f64 = 8.5;
 
+/// Lines (at most three) that names under equal slots of `width` points take.
+pub fn lines_of(names: &[&str], width: f64) -> u32 {
+    let room = width / names.len().max(1) as f64;
+    let widest = names.iter().map(|name| text_width(name, style::SMALL_FONT)).fold(0.0, f64::max);
+    let lines = (1..3).find(|lines| widest <= f64::from(*lines) * room - 4.0).unwrap_or(3);
+    lines.min(names.len().max(1) as u32)
+}
+
 impl Panel {
     /// Where a value pair is drawn.
     pub fn place(&self, (x, y): (f64, f64)) -> Point {
@@ -87,16 +95,18 @@ impl Panel {
     /// Names under equal slots; by turns in two or three lines where they are too long for one.
     pub fn categories(&self, canvas: &Canvas, names: &[&str]) -> DrawResult {
         let room = self.slot(0, names.len()).1;
-        let widest = names.iter().map(|name| text_width(name, style::SMALL_FONT)).fold(0.0, f64::max);
-        let lines = (1..3).find(|lines| widest <= f64::from(*lines) * room - 4.0).unwrap_or(3);
-        let lines = lines.min(names.len().max(1) as u32);
+        let lines = lines_of(names, self.frame.width);
         let (low, high) = (self.frame.x - 6.0, self.frame.right() + 6.0);
+        let mut taken = [low; 3];
         for (i, name) in names.iter().enumerate() {
             let (left, width) = self.slot(i, names.len());
             let name = shortened(name, style::SMALL_FONT, (f64::from(lines) * room - 4.0).max(30.0));
             let half = text_width(&name, style::SMALL_FONT) / 2.0;
-            let middle = (left + width / 2.0).min(high - half).max(low + half);
-            let at = (middle, self.frame.bottom() + 8.0 + 9.5 * (i as u32 % lines) as f64);
+            let line = i % lines as usize;
+            // A name that the edge pushed inwards pushes the next one of its line.
+            let middle = (left + width / 2.0).min(high - half).max(taken[line] + half);
+            taken[line] = middle + half + 3.0;
+            let at = (middle, self.frame.bottom() + 8.0 + 9.5 * line as f64);
             canvas.text(&name, at, Anchor::Center, style::SMALL_FONT, style::SOFT_INK)?;
         }
         Ok(())
