@@ -8,7 +8,7 @@
 //! links, heavy-tailed sizes. RDMA sends 1,000 bytes in a packet and TCP 1,460, so compare transmissions per second, not seconds.
 
 use cpu_time::ThreadTime;
-use mixlab_contract::conformance::{SplitMix, under_tcp};
+use mixlab_contract::conformance::{SplitMix, hadoop_size, under_tcp};
 use mixlab_contract::{
     Application, Availability, Backend, BitsPerSec, Bytes, CongestionControl, Flow, Link, Marking, NodeId, NodeKind,
     Observer, QueueDiscipline, RunOutput, Scenario, ScenarioParts, Silent, SimDuration, SimTime, TcpVariant, Topology,
@@ -26,24 +26,6 @@ const SPINES: u32 = 2;
 const LOAD: f64 = 0.5;
 const NIC: BitsPerSec = BitsPerSec::from_gbps(10);
 const UPLINK: BitsPerSec = BitsPerSec::from_gbps(40);
-
-/// Flow sizes of Hadoop nodes: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
-const HADOOP: [(f64, f64); 14] = [
-    (80.0, 0.0),
-    (300.0, 0.05),
-    (400.0, 0.2),
-    (610.0, 0.4),
-    (1_000.0, 0.6),
-    (6_300.0, 0.7),
-    (48_000.0, 0.8),
-    (130_000.0, 0.9),
-    (300_000.0, 0.95),
-    (1_700_000.0, 0.98),
-    (7_800_000.0, 0.99),
-    (49_000_000.0, 0.995),
-    (87_000_000.0, 0.999),
-    (96_000_000.0, 1.0),
-];
 
 fn main() {
     let ns3 = Ns3Backend::new();
@@ -111,13 +93,6 @@ fn uniform(r: &mut SplitMix) -> f64 {
     (r.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-fn size(r: &mut SplitMix) -> f64 {
-    let share = uniform(r);
-    let above = HADOOP.iter().position(|(_, p)| *p > share).unwrap_or(HADOOP.len() - 1);
-    let ((low, from), (high, to)) = (HADOOP[above - 1], HADOOP[above]);
-    low * (high / low).powf((share - from) / (to - from))
-}
-
 fn topology() -> Topology {
     let link = |a: u32, b: u32, rate| Link { a: NodeId(a), b: NodeId(b), rate, delay: SimDuration::from_ns(1_000) };
     let mut links: Vec<Link> = (0..HOSTS).map(|h| link(h, HOSTS + h / (HOSTS / LEAVES), NIC)).collect();
@@ -131,7 +106,7 @@ fn topology() -> Topology {
 
 fn scenario(count: u64) -> Scenario {
     let mut r = SplitMix(1);
-    let sizes: Vec<f64> = (0..count).map(|_| size(&mut r)).collect();
+    let sizes: Vec<f64> = (0..count).map(|_| hadoop_size(uniform(&mut r))).collect();
     let mean = sizes.iter().sum::<f64>() / count as f64;
     let gap_ns = mean * 8e9 / (NIC.0 as f64 * LOAD * f64::from(HOSTS));
     let mut start = 1e9;

@@ -42,10 +42,11 @@ pub async fn verify(
 ) -> Result<Findings, StoreError> {
     let mut findings = Findings { damages: reader.contradictions().await?, ..Findings::default() };
     let digests = reader.scenario_digests().await?;
+    let known = fingerprinted(backends);
     let mut foreign: BTreeMap<String, usize> = BTreeMap::new();
     for (done, digest) in digests.iter().enumerate() {
         match reader.load_scenario(digest).await {
-            Ok(scenario) => verify_scenario(reader, backends, digest, &scenario, &mut findings, &mut foreign).await?,
+            Ok(scenario) => verify_scenario(reader, &known, digest, &scenario, &mut findings, &mut foreign).await?,
             Err(StoreError::Corrupt { problem, .. }) => findings.damages.push(problem),
             Err(other) => return Err(other),
         }
@@ -55,9 +56,14 @@ pub async fn verify(
     Ok(findings)
 }
 
+/// Backends with their fingerprints. Those of outside programs cost reading files or even a process, so each is asked once.
+fn fingerprinted(backends: &[Arc<dyn Backend>]) -> Vec<(&Arc<dyn Backend>, String)> {
+    backends.iter().map(|b| (b, b.fingerprint())).collect()
+}
+
 async fn verify_scenario(
     reader: &Reader,
-    backends: &[Arc<dyn Backend>],
+    known: &[(&Arc<dyn Backend>, String)],
     digest: &str,
     scenario: &Scenario,
     findings: &mut Findings,
@@ -73,8 +79,9 @@ async fn verify_scenario(
     }
     for run in reader.stored_runs(digest).await? {
         findings.runs += 1;
-        let backend = backends.iter().find(|b| b.id() == run.backend);
-        if let Some(what) = foreign_to(backend, &run) {
+        let found = known.iter().find(|(b, _)| b.id() == run.backend);
+        let backend = found.map(|(b, _)| *b);
+        if let Some(what) = foreign_to(found.map(|(_, fingerprint)| fingerprint.as_str()), &run) {
             *foreign.entry(what).or_default() += 1;
         }
         let Some(problem) = verify_run(reader, backend, scenario, &run, findings).await? else { continue };
@@ -85,15 +92,13 @@ async fn verify_scenario(
     Ok(())
 }
 
-/// Why a run is not one of this build's backends, if so.
-fn foreign_to(backend: Option<&Arc<dyn Backend>>, run: &StoredRun) -> Option<String> {
-    match backend {
+/// Why a run is not one of this build's backends, if so; `fingerprint` is that of the backend with its name.
+fn foreign_to(fingerprint: Option<&str>, run: &StoredRun) -> Option<String> {
+    match fingerprint {
         None => Some(format!("{} is no backend of this mixlab (imported, or made by another build)", run.backend)),
-        Some(b) if b.fingerprint() != run.fingerprint => Some(format!(
-            "{} made with fingerprint {}, this is {}: kept, and run anew when asked for",
-            run.backend,
-            run.fingerprint,
-            b.fingerprint()
+        Some(ours) if ours != run.fingerprint => Some(format!(
+            "{} made with fingerprint {}, this is {ours}: kept, and run anew when asked for",
+            run.backend, run.fingerprint
         )),
         Some(_) => None,
     }
@@ -152,11 +157,12 @@ pub async fn sample(
     count: usize,
     seed: u64,
 ) -> Result<Vec<(StoredRun, Arc<dyn Backend>)>, StoreError> {
+    let known = fingerprinted(backends);
     let mut candidates = Vec::new();
     for digest in reader.scenario_digests().await? {
         for run in reader.stored_runs(&digest).await?.into_iter().filter(|r| r.status == RunStatus::Ok) {
-            let same = |b: &&Arc<dyn Backend>| b.id() == run.backend && b.fingerprint() == run.fingerprint;
-            if let Some(backend) = backends.iter().find(same) {
+            let same = known.iter().find(|(b, fingerprint)| b.id() == run.backend && *fingerprint == run.fingerprint);
+            if let Some((backend, _)) = same {
                 candidates.push((run, Arc::clone(backend)));
             }
         }

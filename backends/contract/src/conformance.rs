@@ -211,6 +211,31 @@ impl SplitMix {
     }
 }
 
+/// Flow sizes of Hadoop nodes: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
+const HADOOP: [(f64, f64); 14] = [
+    (80.0, 0.0),
+    (300.0, 0.05),
+    (400.0, 0.2),
+    (610.0, 0.4),
+    (1_000.0, 0.6),
+    (6_300.0, 0.7),
+    (48_000.0, 0.8),
+    (130_000.0, 0.9),
+    (300_000.0, 0.95),
+    (1_700_000.0, 0.98),
+    (7_800_000.0, 0.99),
+    (49_000_000.0, 0.995),
+    (87_000_000.0, 0.999),
+    (96_000_000.0, 1.0),
+];
+
+/// The flow size (bytes) of Hadoop nodes below which a `share` (0 to 1) of their flows lie: the workload that benches are measured on.
+pub fn hadoop_size(share: f64) -> f64 {
+    let above = HADOOP.iter().position(|(_, p)| *p > share).unwrap_or(HADOOP.len() - 1);
+    let ((low, from), (high, to)) = (HADOOP[above - 1], HADOOP[above]);
+    low * (high / low).powf((share - from) / (to - from))
+}
+
 /// What random scenarios may contain.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {

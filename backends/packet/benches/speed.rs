@@ -7,7 +7,7 @@
 //! The last column is the peak memory of the process so far, so name one size to learn what it needs.
 
 use cpu_time::ThreadTime;
-use mixlab_contract::conformance::SplitMix;
+use mixlab_contract::conformance::{SplitMix, hadoop_size};
 use mixlab_contract::{
     Application, BitsPerSec, Bytes, CongestionControl, Counters, Flow, FlowOutcome, Link, Marking, NodeId, NodeKind,
     Scenario, ScenarioParts, Silent, SimDuration, SimTime, Topology, Transport, drive,
@@ -28,24 +28,6 @@ const FABRICS: [(u32, u32, u32, u64); 4] =
 
 /// The same for the Hadoop workload, whose flows are ten times larger.
 const HADOOP_FABRICS: [(u32, u32, u32, u64); 2] = [(4, 8, 8, 2_000), (64, 16, 16, 20_000)];
-
-/// Flow sizes of Hadoop nodes: (bytes, share of flows up to it), log-linear between. Roy et al. 2015, figure 6.
-const HADOOP: [(f64, f64); 14] = [
-    (80.0, 0.0),
-    (300.0, 0.05),
-    (400.0, 0.2),
-    (610.0, 0.4),
-    (1_000.0, 0.6),
-    (6_300.0, 0.7),
-    (48_000.0, 0.8),
-    (130_000.0, 0.9),
-    (300_000.0, 0.95),
-    (1_700_000.0, 0.98),
-    (7_800_000.0, 0.99),
-    (49_000_000.0, 0.995),
-    (87_000_000.0, 0.999),
-    (96_000_000.0, 1.0),
-];
 
 fn main() {
     println!(
@@ -134,12 +116,7 @@ fn exponential_sizes(count: u64) -> Vec<f64> {
 
 fn hadoop_sizes(count: u64) -> Vec<f64> {
     let mut r = SplitMix(1);
-    let size = |share: f64| {
-        let above = HADOOP.iter().position(|(_, p)| *p > share).unwrap_or(HADOOP.len() - 1);
-        let ((low, from), (high, to)) = (HADOOP[above - 1], HADOOP[above]);
-        low * (high / low).powf((share - from) / (to - from))
-    };
-    (0..count).map(|_| size(uniform(&mut r))).collect()
+    (0..count).map(|_| hadoop_size(uniform(&mut r))).collect()
 }
 
 fn controls() -> [CongestionControl; 4] {
