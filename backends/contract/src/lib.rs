@@ -19,11 +19,13 @@ pub mod ideal;
 pub mod network;
 pub mod routing;
 pub mod scenario;
+pub mod shrink;
 pub mod supervision;
 pub mod tcp;
 pub mod topology;
 pub mod transport;
 pub mod units;
+pub mod wild;
 
 pub use backend::{
     Availability, Backend, Counters, FlowOutcome, Observer, Parallelism, RunError, RunOutput, Silent, Unsupported,

@@ -1,5 +1,9 @@
 //! The incremental solver against progressive filling, and the optimality of what it finds.
 
+#[path = "../../contract/tests/support/cases.rs"]
+mod cases;
+
+use cases::cases;
 use mixlab_contract::conformance::SplitMix;
 use mixlab_flowsim::MaxMin;
 use mixlab_flowsim::oracle::fill;
@@ -97,7 +101,7 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(3_000)))]
 
     #[test]
     fn rates_are_those_of_progressive_filling_and_conserve_work(seed: u64, target in 1u64..60, batch in 1usize..6) {
