@@ -38,8 +38,8 @@ impl Backend for FlowsimBackend {
 
     fn fingerprint(&self) -> String {
         match self.rules {
-            Rules::Payload => "flowsim-1 payload".into(),
-            Rules::Window => "flowsim-1 window".into(),
+            Rules::Payload => "flowsim-2 payload".into(),
+            Rules::Window => "flowsim-2 window".into(),
         }
     }
 

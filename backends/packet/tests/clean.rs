@@ -3,74 +3,20 @@
 mod support;
 
 use mixlab_contract::conformance::{
-    Scope, SplitMix, Verdict, disjoint_parts_do_not_interact, network_laws, output_is_sound_and_repeatable,
-    random_scenario,
+    Scope, Verdict, disjoint_parts_do_not_interact, network_laws, output_is_sound_and_repeatable, random_scenario,
 };
 use mixlab_contract::{
-    Application, Backend, BitsPerSec, Bytes, CongestionControl, Flow, FlowIndex, FlowOutcome, Marking, Network,
-    Scenario, ScenarioParts, Silent, SimDuration, SimTime, drive,
+    Application, Backend, BitsPerSec, Bytes, CongestionControl, Flow, FlowIndex, Network, Scenario, Silent, SimTime,
+    drive,
 };
-use mixlab_packet::fidelity::Clean;
 use mixlab_packet::probe::Unobserved;
-use mixlab_packet::queue::{EventQueue, FineWheel, PlainHeap};
-use mixlab_packet::{CleanNetwork, PacketBackend, PacketNetwork};
-use support::logs::Logs;
+use mixlab_packet::{CleanNetwork, PacketBackend};
+use support::scenarios::{changed, fast, lossy};
 
 const SEEDS: std::ops::Range<u64> = 0..120;
 
 fn check(seed: u64, verdict: Verdict) {
     verdict.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-}
-
-fn changed(scenario: Scenario, change: impl FnOnce(&mut ScenarioParts)) -> Scenario {
-    let mut parts = scenario.into_parts();
-    change(&mut parts);
-    Scenario::new(parts).expect("still valid")
-}
-
-/// A random scenario on links of 100 to 800 Gb/s, with delays and starts that are not whole nanoseconds.
-fn fast(seed: u64) -> Scenario {
-    changed(random_scenario(seed, Scope::default()), |p| {
-        let mut r = SplitMix(seed);
-        let rates = [100, 200, 400, 800].map(BitsPerSec::from_gbps);
-        let links: Vec<_> = p
-            .topology
-            .links()
-            .iter()
-            .map(|l| mixlab_contract::Link {
-                rate: r.choose(&rates),
-                delay: SimDuration::from_ps(100_000 + r.below(2_000_000)),
-                ..*l
-            })
-            .collect();
-        let nodes = p.topology.node_count() as u32;
-        let kinds = (0..nodes).map(|n| p.topology.kind(mixlab_contract::NodeId(n))).collect();
-        let order = p.topology.switch_order().to_vec();
-        p.topology = mixlab_contract::Topology::new(kinds, links, order).expect("the same shape");
-        for f in &mut p.flows {
-            f.start = SimTime::from_ps(f.start.ps() / 10 + f.id);
-        }
-        p.paths = None;
-        let t = &mut p.transport;
-        (t.min_rate, t.max_rate) = (BitsPerSec::from_gbps(1), r.choose(&rates));
-        t.window = Some(Bytes(20_000 + r.below(200_000))).filter(|_| !seed.is_multiple_of(5));
-        t.buffer = Bytes(300_000 + r.below(2_000_000));
-        t.pfc = !seed.is_multiple_of(3);
-        let (k_min, p_max) = (Bytes(20_000 + r.below(50_000)), 0.2);
-        t.marking = rates.map(|rate| (rate, Marking { k_min, k_max: Bytes(k_min.0 * 3), p_max })).into();
-        if let CongestionControl::Hpcc { per_hop_rate, .. } = &mut t.congestion_control {
-            *per_hop_rate = seed.is_multiple_of(2);
-        }
-    })
-}
-
-/// A random scenario that loses packets: PFC off and little buffer, with and without a window.
-fn lossy(seed: u64) -> Scenario {
-    changed(random_scenario(seed, Scope::default()), |p| {
-        p.transport.pfc = false;
-        p.transport.buffer = Bytes(12_000 + 1_000 * (seed % 20));
-        p.transport.window = p.transport.window.filter(|_| !seed.is_multiple_of(4));
-    })
 }
 
 #[test]
@@ -109,21 +55,6 @@ fn disjoint_parts_are_independent() {
     for seed in SEEDS {
         check(seed, disjoint_parts_do_not_interact(&PacketBackend::CLEAN, &fast(seed)));
         check(seed, disjoint_parts_do_not_interact(&PacketBackend::CLEAN, &lossy(seed)));
-    }
-}
-
-/// Every outcome, transmission, ACK, drop and PFC event under the fast queue is the same under the plain one.
-#[test]
-fn the_fine_wheel_and_the_plain_heap_give_the_same_trace() {
-    fn logs<Q: EventQueue>(scenario: &Scenario) -> (Vec<FlowOutcome>, String, String) {
-        let logs = Logs::new(scenario, usize::MAX);
-        let mut network = PacketNetwork::<Q, _, Clean>::observed(scenario, logs);
-        let outcomes = drive(&mut network, scenario, &Silent).expect("not cancelled");
-        let logs = network.into_probe();
-        (outcomes, logs.trace, logs.pfc)
-    }
-    for scenario in SEEDS.map(fast).chain(SEEDS.map(lossy)) {
-        assert!(logs::<FineWheel>(&scenario) == logs::<PlainHeap>(&scenario), "traces differ");
     }
 }
 

@@ -12,48 +12,15 @@ use mixlab_contract::{
     SimDuration, SimTime, Transport, drive,
 };
 use mixlab_packet::probe::{Probe, Transmission};
-use mixlab_packet::queue::{EventQueue, PlainHeap, Wheel};
+use mixlab_packet::queue::Wheel;
 use mixlab_packet::{Kind, PacketBackend, PacketNetwork};
 use std::collections::HashMap;
-use support::logs::Logs;
+use support::scenarios::{varied, with_transport, without_window};
 
 const SEEDS: std::ops::Range<u64> = 0..120;
 
 fn check(seed: u64, verdict: Verdict) {
     verdict.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-}
-
-/// The scenario with another transport.
-fn with_transport(scenario: Scenario, change: impl FnOnce(&mut Transport)) -> Scenario {
-    let mut parts = scenario.into_parts();
-    change(&mut parts.transport);
-    Scenario::new(parts).expect("still valid")
-}
-
-/// Takes the window away, except from HPCC, which needs one.
-fn without_window(t: &mut Transport) {
-    if !matches!(t.congestion_control, CongestionControl::Hpcc { .. }) {
-        t.window = None;
-    }
-}
-
-/// A random scenario, with PFC off, ECN off, no window or a small buffer in some.
-fn varied(seed: u64) -> Scenario {
-    with_transport(random_scenario(seed, Scope::default()), |t| {
-        t.pfc = !seed.is_multiple_of(3);
-        t.ecn = !seed.is_multiple_of(11);
-        t.rate_bound = !seed.is_multiple_of(13);
-        if seed.is_multiple_of(5) {
-            without_window(t);
-        }
-        if seed.is_multiple_of(2) {
-            t.buffer = Bytes(40 * 1024);
-        }
-        if let CongestionControl::Hpcc { per_hop_rate, additive_stages, .. } = &mut t.congestion_control {
-            *per_hop_rate = seed.is_multiple_of(2);
-            *additive_stages = 5;
-        }
-    })
 }
 
 #[test]
@@ -98,22 +65,6 @@ fn disjoint_parts_are_independent_unless_they_share_random_streams() {
         if !matches!(scenario.transport().congestion_control, CongestionControl::Dcqcn { .. }) {
             check(seed, disjoint_parts_do_not_interact(&PacketBackend::NS3, &scenario));
         }
-    }
-}
-
-/// Every transmission, ACK, drop and PFC event under the fast queue is the same under the plain one.
-#[test]
-fn the_wheel_and_the_plain_heap_give_the_same_trace() {
-    fn logs<Q: EventQueue>(scenario: &Scenario) -> (String, String) {
-        let mut network = PacketNetwork::<Q, _>::observed(scenario, Logs::new(scenario, usize::MAX));
-        drive(&mut network, scenario, &Silent).expect("not cancelled");
-        let logs = network.probe();
-        (logs.trace.clone(), logs.pfc.clone())
-    }
-    for seed in SEEDS {
-        let scenario = varied(seed);
-        let (fast, slow) = (logs::<Wheel>(&scenario), logs::<PlainHeap>(&scenario));
-        assert!(fast == slow, "seed {seed}: the traces differ");
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod compare;
 pub mod files;
 pub mod logs;
+pub mod scenarios;
 
 use std::path::PathBuf;
 
