@@ -23,18 +23,19 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// Name, what is trained, a of the loss, hidden width (0: as asked), whether it is scored without feedback.
-const VARIANTS: [(&str, Variant, f32, usize, bool); 11] = [
-    ("whole", Variant::Whole, 0.5, 0, false),
+const VARIANTS: [(&str, Variant, f32, usize, bool); 12] = [
+    ("whole", Variant::Whole, 1.0, 0, false),
     ("loss of factors only (a = 0)", Variant::Whole, 0.0, 0, false),
-    ("loss of errors only (a = 1)", Variant::Whole, 1.0, 0, false),
-    ("16 hidden units", Variant::Whole, 0.5, 16, false),
-    ("additive instead of perceptron", Variant::Additive, 0.5, 0, false),
-    ("without queues", Variant::Without(Group::Queues), 0.5, 0, false),
-    ("without memory", Variant::Without(Group::Memory), 0.5, 0, false),
-    ("without other flows", Variant::Without(Group::Contention), 0.5, 0, false),
-    ("without the fluid", Variant::WithoutFluid, 0.5, 0, false),
-    ("learned from the plain fluid", Variant::OpenLoop, 0.5, 0, false),
-    ("no feedback", Variant::OpenLoop, 0.5, 0, true),
+    ("loss of both (a = 0.5)", Variant::Whole, 0.5, 0, false),
+    ("16 hidden units", Variant::Whole, 1.0, 16, false),
+    ("additive instead of perceptron", Variant::Additive, 1.0, 0, false),
+    ("without order of arrival", Variant::Without(Group::Order), 1.0, 0, false),
+    ("without queues", Variant::Without(Group::Queues), 1.0, 0, false),
+    ("without memory", Variant::Without(Group::Memory), 1.0, 0, false),
+    ("without other flows", Variant::Without(Group::Contention), 1.0, 0, false),
+    ("without the fluid", Variant::WithoutFluid, 1.0, 0, false),
+    ("learned from the plain fluid", Variant::OpenLoop, 1.0, 0, false),
+    ("no feedback", Variant::OpenLoop, 1.0, 0, true),
 ];
 
 fn argument(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {

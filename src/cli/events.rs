@@ -1,7 +1,8 @@
-//! Run events as newline-delimited JSON on stdout, for programs that watch a sweep.
+//! Events as newline-delimited JSON on stdout, for programs that watch a sweep or a training.
 
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{SweepEvent, SweepSummary};
+use crate::train::log::Scalar;
 use serde_json::{Value, json};
 
 /// Version of the schema; it grows by one when a field changes its meaning or goes away.
@@ -18,6 +19,7 @@ run-started      mix_id, backend, scenario (digest), flows
 run-finished     mix_id, backend, scenario, status (ok, failed, unsupported), wall_s, cpu_s, timed_alone,
                  events, packets, peak_rss_bytes, error (text or null)
 run-cancelled    mix_id, backend, scenario; nothing is stored, the same command runs it again
+train-step       step: rounds (paper: optimiser steps) done; of; and the numbers of loss.csv for it, validation_… where there are any
 sweep-finished   ok, failed, unsupported: runs of this sweep; interrupted: whether it was stopped
 
 Times are seconds. `timed_alone` is false where other runs shared the machine: then only cpu_s is comparable.
@@ -57,6 +59,15 @@ pub fn event(plan: &Plan, event: &SweepEvent<'_>) -> Value {
 pub fn finished(s: &SweepSummary) -> Value {
     let of = json!({"ok": s.ok, "failed": s.failed, "unsupported": s.unsupported, "interrupted": s.interrupted});
     object("sweep-finished", of)
+}
+
+/// A step of a training: `step` of `of`, with what was measured at it.
+pub fn trained(step: u64, of: u64, scalars: &[Scalar]) -> Value {
+    let numbers = scalars.iter().filter_map(|(name, value)| Some(((*name).to_owned(), json!((*value)?))));
+    let mut fields = Value::Object(numbers.collect());
+    fields["step"] = json!(step);
+    fields["of"] = json!(of);
+    object("train-step", fields)
 }
 
 fn run_key(plan: &Plan, run: PlannedRun) -> Value {

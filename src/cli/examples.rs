@@ -81,7 +81,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "train",
-        &["mixlab --root m4/truth train --out m4", "mixlab --root m4/truth train --out small --hidden 16 --rounds 20"],
+        &[
+            "mixlab --root m4/truth train --out m4/1",
+            "mixlab --root m4/truth train --out m4/2 --weights-seed 2",
+            "mixlab train --average m4/1,m4/2 --out m4              # better than either",
+            "mixlab --root m4/truth train --out small --hidden 16 --rounds 20",
+        ],
     ),
     ("test", &["mixlab --root r --mixes spec/demo.mix.json test --weights m4 --simulate-truth"]),
     ("status", &["mixlab --root r status", "mixlab --root r --mixes spec/demo.mix.json status    # these mixes only"]),

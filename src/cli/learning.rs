@@ -44,7 +44,7 @@ pub struct LearningArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning, --architecture corrected")]
 pub struct CorrectedArgs {
-    /// Rounds of simulating with the weights of now and learning from what happened [default: 250]
+    /// Rounds of simulating with the weights of now and learning from what happened [default: 400]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: Option<u64>,
     /// Steps of the optimiser per round [default: 60]
@@ -56,13 +56,13 @@ pub struct CorrectedArgs {
     /// Rounds whose simulations are learned from [default: 10]
     #[arg(long, value_name = "N", value_parser = count)]
     pub memory: Option<usize>,
-    /// δ of the loss, the error below which it is quadratic [default: 0.15]
+    /// δ of the loss, the error below which it is quadratic [default: 0.05]
     #[arg(long, value_name = "X", value_parser = positive)]
     pub smooth: Option<f32>,
-    /// 0: too slow by a factor costs as much as too fast by it; 1: the relative error, which scores are made of [default: 0.5]
+    /// 0: too slow by a factor costs as much as too fast by it; 1: the relative error, which scores are made of [default: 1]
     #[arg(long, value_name = "X", value_parser = part)]
     pub asymmetry: Option<f32>,
-    /// A flow weighs its true slowdown to this power [default: 0.3]
+    /// A flow weighs its true slowdown to this power [default: 0]
     #[arg(long, value_name = "X", value_parser = finite)]
     pub emphasis: Option<f32>,
 }

@@ -3,6 +3,7 @@
 //! stdout carries data (tables, CSV, JSON, ndjson events); progress, remarks and errors go to stderr.
 
 mod args;
+mod average;
 mod check;
 mod compare;
 mod config;

@@ -10,6 +10,7 @@ use super::table::seconds;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{RunClock, SweepEvent, SweepSummary};
 use crate::store::{RunMeta, RunStatus};
+use crate::train::log::Scalar;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -194,6 +195,13 @@ impl<'a> Progress<'a> {
             60..3600 => format!("about {} min left", left.div_ceil(60)),
             _ => format!("about {:.1} h left", left as f64 / 3600.0),
         })
+    }
+}
+
+/// A step of a training as an event, if events were asked for.
+pub fn trained(common: &Common, step: u64, of: u64, scalars: &[Scalar]) {
+    if common.message_format == MessageFormat::Ndjson {
+        print_line(&events::trained(step, of, scalars).to_string());
     }
 }
 

@@ -10,10 +10,11 @@ use crate::backends;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
 use crate::spec;
-use crate::store::{NoStore, Provenance, Reader, Selection, StoreError, Writer};
+use crate::store::{MixEntry, NoStore, Provenance, Reader, Selection, StoreError, Writer};
 use crate::workload::{Generator, WorkloadOptions};
 use mixlab_contract::Backend;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +121,8 @@ pub async fn execute_on(
         return Ok(None);
     }
     let mut writer = Writer::open(&common.root).await?;
+    let stored = Reader::open(&common.root).await?.entries(&Selection::default()).await?;
+    warn(common, &displaced(&stored, &scenarios));
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
@@ -149,6 +152,23 @@ pub async fn execute_on(
     closed?;
     progress.into_inner().finish(&summary);
     Ok(Some(summary))
+}
+
+/// A warning if mixes take the place of other lists' mixes: in a root a mix is known by id, seed, flows and generator.
+fn displaced(stored: &[(MixEntry, String)], scenarios: &[PlannedScenario]) -> Vec<String> {
+    let key = |e: &MixEntry| (e.mix_id, e.seed, e.nr_flows, e.workload.clone(), e.enable_app);
+    let new: BTreeMap<_, _> = scenarios.iter().map(|s| (key(&s.entry), s)).collect();
+    let gone: Vec<&str> = stored
+        .iter()
+        .filter(|(e, digest)| new.get(&key(e)).is_some_and(|s| s.digest != *digest && s.entry.spec_file != e.spec_file))
+        .map(|(e, _)| e.spec_file.as_str())
+        .collect();
+    let Some(list) = gone.first() else { return Vec::new() };
+    vec![format!(
+        "{} mixes of {list} have the ids of these and give way to them in comparisons and figures; their runs stay stored, and \
+         a sweep of that list brings them back. A --root for each list keeps both",
+        gone.len()
+    )]
 }
 
 /// Signals that ask how far a sweep is: SIGUSR1, and SIGINFO (Ctrl-T) where it exists.

@@ -1,6 +1,7 @@
 //! `train`: draws scenarios, has their truth simulated, learns, and can be stopped and gone on with at any time.
 
 use super::args::Common;
+use super::average::average;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::learning::{Architecture, LearningArgs};
@@ -46,6 +47,9 @@ pub struct TrainArgs {
     /// Go on from this checkpoint instead of the latest in DIR
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Learn nothing: write the mean of these trainings of the corrected model into --out. Their errors differ with their seeds, so the mean has less
+    #[arg(long, value_name = "DIR,DIR", value_delimiter = ',', conflicts_with_all = ["from", "until"])]
+    pub average: Vec<PathBuf>,
     /// Stop after this round (paper: step); the same command goes on
     #[arg(long, value_name = "N")]
     pub until: Option<u64>,
@@ -88,6 +92,10 @@ pub struct DataArgs {
 
 /// Makes the sets, has their truth simulated, trains.
 pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
+    if !args.average.is_empty() {
+        remark(common, &average(&args.average, &args.out)?);
+        return Ok(Exit::Ok);
+    }
     let (truth, sets) = if args.data.stored {
         (args.data.truth.clone(), stored_sets(common).await?)
     } else {
@@ -203,14 +211,21 @@ async fn simulate(
     Ok((id, execute_on(common, scenarios, vec![backend]).await?))
 }
 
+fn left_out(count: usize) -> String {
+    format!("{count} scenario{} not learned from", if count == 1 { " is" } else { "s are" })
+}
+
 fn say_left_out(common: &Common, training: &Lessons, truth: &str) {
     let mut warnings = Vec::new();
     for (mixes, why) in [
-        (&training.without_truth, format!("have no finished run of `{truth}`")),
+        (
+            &training.without_truth,
+            format!("have no finished run of `{truth}` (`status` says why; an unsupported draw is no fault)"),
+        ),
         (&training.closed_loops, "are closed loops".to_owned()),
     ] {
         if !mixes.is_empty() {
-            warnings.push(format!("{} scenarios are not learned from, because they {why}", mixes.len()));
+            warnings.push(format!("{}, because they {why}", left_out(mixes.len())));
         }
     }
     warn(common, &warnings);
@@ -344,8 +359,7 @@ async fn labelled(
     }
     if labelling.unsupported > 0 {
         let count = labelling.unsupported;
-        warnings
-            .push(format!("{count} scenarios are not learned from, because the model's parameters can't express them"));
+        warnings.push(format!("{}, because the model's parameters can't express them", left_out(count)));
     }
     warn(common, &warnings);
     let periods = labelling.finish();
@@ -365,7 +379,8 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
     const STOPPING: &str = "stopping after this step, which is checkpointed (again to stop at once)";
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
-    let bar = progress::bar(common, course.length(), course.step(), course.unit());
+    let length = course.length();
+    let bar = progress::bar(common, length, course.step(), course.unit());
     let mut validated = String::new();
     let ended = session.run(
         course,
@@ -377,6 +392,7 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
                 if let Some(mean) = value("validation_mean") {
                     validated = format!("  validation error {:.1} %", mean * 100.0);
                 }
+                progress::trained(common, step, length, scalars);
                 bar.set_position(step);
                 bar.set_message(format!("loss {:.4}{validated}", value("loss").unwrap_or(f64::NAN)));
             },

@@ -111,6 +111,24 @@ fn events_are_one_json_object_per_line_on_stdout() {
 }
 
 #[test]
+fn a_list_that_takes_the_place_of_another_says_so_and_the_other_comes_back() {
+    let dir = tempdir().expect("a temporary directory");
+    let text = std::fs::read_to_string(demo()).expect("the demo mix");
+    let changed = text.replacen("\"max_load\": 0.", "\"max_load\": 0.1", 1);
+    assert_ne!(text, changed);
+    let spec = file("spec").display().to_string();
+    let changed = changed.replace("\"spec/", &format!("\"{spec}/"));
+    std::fs::write(dir.path().join("other.mix.json"), changed).expect("writable");
+    let run =
+        |mixes: &str| run_expecting(0, dir.path(), &["--root", "r", "--mixes", mixes, "--nr-flows", "50", "ideal"]).1;
+    assert!(!run(&demo()).contains("give way"));
+    let err = run("other.mix.json");
+    assert!(err.contains("1 mixes of") && err.contains("give way"), "{err}");
+    let err = run(&demo());
+    assert!(err.contains("other.mix.json have the ids") && err.contains("done before"), "{err}");
+}
+
+#[test]
 fn a_dry_run_lists_what_would_run_and_stores_nothing() {
     let dir = tempdir().expect("a temporary directory");
     let args = ["--root", "r", "--mixes", &demo(), "--nr-flows", "50", "--dry-run", "mlsys"];

@@ -73,6 +73,37 @@ fn same(cwd: &Path, a: &str, b: &str, names: &[&str]) {
 }
 
 #[test]
+fn the_mean_of_trainings_is_a_model_and_what_is_no_training_is_refused() {
+    let dir = tempdir().expect("a temporary directory");
+    let at = dir.path();
+    train(at, "a", &[&TINY]);
+    train(at, "b", &[&TINY, &["--weights-seed", "2"]]);
+    let (_, err) = run_expecting(0, at, &["train", "--average", "a,b", "--out", "mean"]);
+    assert!(err.contains("mean of 2 trainings: --m4-weights mean"), "{err}");
+    same(at, "a", "mean", &["scenarios.csv"]);
+    let demo = file("spec/demo.mix.json").display().to_string();
+    let args = ["--root", "d", "--mixes", &demo, "--nr-flows", "50", "--m4-weights", "mean", "m4"];
+    run_expecting(0, at, &args);
+    let (_, err) = run_expecting(2, at, &["train", "--average", "a,nowhere", "--out", "other"]);
+    assert!(err.contains("nowhere") && err.contains("expected a folder that `mixlab train` wrote"), "{err}");
+    assert!(!at.join("other").exists());
+}
+
+#[test]
+fn events_of_a_training_are_the_rows_of_its_log() {
+    let dir = tempdir().expect("a temporary directory");
+    let args = [&["--root", "r", "--message-format", "ndjson", "train", "--out", "t"], &TINY[..]].concat();
+    let (out, err) = run_expecting(0, dir.path(), &args);
+    assert!(!err.contains("round"), "{err}");
+    let events = out.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).expect("JSON"));
+    let steps: Vec<_> = events.filter(|e| e["event"] == "train-step").collect();
+    assert_eq!(steps.iter().map(|e| e["step"].as_u64().expect("a number")).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert!(steps.iter().all(|e| e["of"] == 6 && e["loss"].is_number()));
+    let validated = steps.iter().map(|e| e["validation_mean"].is_number());
+    assert_eq!(validated.collect::<Vec<_>>(), [false, false, true, false, false, true]);
+}
+
+#[test]
 fn a_training_in_parts_or_with_more_jobs_or_from_any_checkpoint_ends_in_the_same_weights() {
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();

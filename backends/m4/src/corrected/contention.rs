@@ -13,6 +13,7 @@
 //!
 //! Left out: what was queued before and drains slowly, except through the averages of Q and of load.
 
+use super::features::log1p;
 use mixlab_contract::{ChannelId, NodeKind, Scenario, Topology};
 use mixlab_flowsim::MaxMin;
 
@@ -20,6 +21,8 @@ use mixlab_flowsim::MaxMin;
 pub const SCALE: f64 = 1e12;
 /// Time constants of the running averages, ps.
 pub const HORIZONS: [f64; 3] = [5e7, 5e8, 1e7];
+/// Time constants of what a flow remembers, ps.
+pub const PAST: [f64; 2] = [1.2e7, 5.5e7];
 /// Headroom that the switches set aside per port and lossless queue, bytes (two queues; the rule of the RDMA ns-3 programs).
 const HEADROOM: f64 = 2.0 * 8455.0;
 
@@ -63,7 +66,31 @@ pub struct Active {
     pub queued: f64,
     /// Corrected speed, bit/s.
     pub speed: f64,
+    /// Volume not yet sent when `speed` was set, 10⁻¹² bit.
+    left: f64,
+    /// When that was, ps.
+    since: f64,
+    /// What it has been through.
+    pub past: Past,
     stamp: u64,
+}
+
+/// What a flow remembers: running averages over [`PAST`] of its speed and of the queues on its path.
+#[derive(Clone, Copy, Debug)]
+pub struct Past {
+    /// Speed ÷ slowest link; 1 at the start, since flows start at line rate.
+    pub speed: [f64; PAST.len()],
+    /// `wait` while it was so.
+    pub waits: [f64; PAST.len()],
+    /// What lay ahead of it on its path when last looked at, in base RTTs as ln(1 + 4x).
+    pub wait: f64,
+}
+
+impl Active {
+    /// Volume not yet sent at time `t`, 10⁻¹² bit.
+    pub fn left(&self, t: f64) -> f64 {
+        (self.left - self.speed * (t - self.since)).max(0.0)
+    }
 }
 
 /// One direction of a link.
@@ -100,6 +127,14 @@ pub struct Channel {
     busy_since: f64,
     /// Volume of the flows that came and went since then.
     carried: f64,
+    /// Σ min(W, left) over its flows: at most this much is in flight.
+    pub afloat: f64,
+    /// Q with what is left and with corrected speeds.
+    pub held: f64,
+    /// I likewise.
+    pub held_in: f64,
+    /// When the last three were made, ps; never, if flows came or went since.
+    measured: f64,
     head: u32,
     tail: u32,
     stamp: u64,
@@ -145,6 +180,8 @@ pub struct Node {
     pub pool: f64,
     /// B_v, 10⁻¹² bit.
     pub backlog: f64,
+    /// The same of `held`.
+    pub held: f64,
 }
 
 /// The contention state of the whole network.
@@ -156,6 +193,8 @@ pub struct Contention {
     /// `[S]`
     flows: Vec<Active>,
     routes: Vec<u32>,
+    /// Beside `routes`: what the flows that came before have afloat on the channel.
+    ahead: Vec<f64>,
     window: f64,
     touched: Vec<u32>,
     dirty: Vec<u32>,
@@ -179,6 +218,7 @@ impl Contention {
             nodes: nodes(topology, buffer),
             flows: Vec::new(),
             routes: Vec::new(),
+            ahead: Vec::new(),
             window,
             touched: Vec::new(),
             dirty: Vec::new(),
@@ -190,6 +230,7 @@ impl Contention {
     /// Stores a path; returns where it begins in the routes.
     pub fn route(&mut self, path: &[ChannelId]) -> usize {
         self.routes.extend(path.iter().map(|c| c.0));
+        self.ahead.resize(self.routes.len(), 0.0);
         self.routes.len() - path.len()
     }
 
@@ -203,8 +244,20 @@ impl Contention {
                 (channel.busy_since, channel.carried) = (t, 0.0);
             }
             channel.members.push((slot, hop as u16));
+            channel.measured = f64::NEG_INFINITY;
         }
-        let flow = Active { entry, start: t, rate: 0.0, bottleneck: None, queued: 0.0, speed: 0.0, stamp: 0 };
+        let flow = Active {
+            entry,
+            start: t,
+            rate: 0.0,
+            bottleneck: None,
+            queued: 0.0,
+            speed: 0.0,
+            left: entry.volume,
+            since: t,
+            past: Past { speed: [1.0; PAST.len()], waits: [0.0; PAST.len()], wait: 0.0 },
+            stamp: 0,
+        };
         match self.flows.get_mut(slot as usize) {
             Some(place) => *place = flow,
             None => self.flows.push(flow),
@@ -230,7 +283,9 @@ impl Contention {
             let channel = &mut self.channels[c as usize];
             let place =
                 channel.members.iter().position(|m| m.0 == slot).expect("an active flow is a member of its path");
-            channel.members.swap_remove(place);
+            // In order of arrival: who came first is ahead in the queues.
+            channel.members.remove(place);
+            channel.measured = f64::NEG_INFINITY;
             channel.departed = t;
             channel.carried += volume;
             channel.throughput = if channel.members.is_empty() { 0.0 } else { channel.throughput - speed };
@@ -316,9 +371,58 @@ impl Contention {
         self.path(entry).iter().map(bound).fold(0.0, f64::max)
     }
 
-    /// Gives a flow its corrected speed.
-    pub fn set_speed(&mut self, slot: u32, speed: f64) {
+    /// Brings what is afloat on the path of a flow up to time `t`, and what the flow remembers.
+    /// Cost: O(members) per channel of the path, once per moment.
+    pub fn measure(&mut self, slot: u32, t: f64) {
+        let Active { entry: Entry { first, hops, line, rtt, .. }, speed, since, .. } = self.flows[slot as usize];
+        let mut longest = 0.0f64;
+        for i in first..first + hops {
+            let c = self.routes[i];
+            if self.channels[c as usize].measured != t {
+                self.measure_channel(c, t);
+            }
+            if i > first {
+                longest = longest.max(self.ahead[i] / self.channels[c as usize].capacity);
+            }
+        }
+        let past = &mut self.flows[slot as usize].past;
+        for (i, tau) in PAST.iter().enumerate() {
+            let x = (t - since) / tau;
+            past.speed[i] = (past.speed[i] + x * speed / line) / (1.0 + x);
+            past.waits[i] = (past.waits[i] + x * past.wait) / (1.0 + x);
+        }
+        past.wait = f64::from(log1p(4.0 * longest / rtt));
+    }
+
+    fn measure_channel(&mut self, c: u32, t: f64) {
+        let channel = &mut self.channels[c as usize];
+        let before = channel.held;
+        (channel.afloat, channel.held, channel.held_in, channel.measured) = (0.0, 0.0, 0.0, t);
+        for (slot, hop) in &channel.members {
+            let f = &self.flows[*slot as usize];
+            self.ahead[f.entry.first + usize::from(*hop)] = channel.afloat;
+            let afloat = f.left(t).min(self.window);
+            channel.afloat += afloat;
+            let Some(bottleneck) = f.bottleneck else { continue };
+            let waiting = (afloat - f.speed * f.entry.rtt).max(0.0);
+            if bottleneck == usize::from(*hop) {
+                channel.held += waiting;
+            } else if bottleneck == usize::from(*hop) + 1 {
+                channel.held_in += waiting;
+            }
+        }
+        self.nodes[channel.tail as usize].held += channel.held - before;
+    }
+
+    /// What the flows that came before have afloat on the channels of a flow's path, 10⁻¹² bit.
+    pub fn ahead(&self, entry: &Entry) -> &[f64] {
+        &self.ahead[entry.first..entry.first + entry.hops]
+    }
+
+    /// Gives a flow its corrected speed from `t` on, with `left` of its volume to send.
+    pub fn set_speed(&mut self, slot: u32, speed: f64, t: f64, left: f64) {
         let f = &mut self.flows[slot as usize];
+        (f.left, f.since) = (left, t);
         let change = speed - std::mem::replace(&mut f.speed, speed);
         for i in f.entry.first..f.entry.first + f.entry.hops {
             self.channels[self.routes[i] as usize].throughput += change;
@@ -379,6 +483,10 @@ fn idle_channel(topology: &Topology, c: ChannelId) -> Channel {
         departed: f64::NEG_INFINITY,
         busy_since: 0.0,
         carried: 0.0,
+        afloat: 0.0,
+        held: 0.0,
+        held_in: 0.0,
+        measured: f64::NEG_INFINITY,
         head: topology.head(c).0,
         tail: topology.tail(c).0,
         stamp: 0,
@@ -394,5 +502,5 @@ fn nodes(topology: &Topology, buffer: f64) -> Vec<Node> {
             (buffer - (ports * HEADROOM).min(0.8 * buffer)) * 8.0 * SCALE
         }
     };
-    (0..topology.node_count() as u32).map(|n| Node { pool: pool(n), backlog: 0.0 }).collect()
+    (0..topology.node_count() as u32).map(|n| Node { pool: pool(n), backlog: 0.0, held: 0.0 }).collect()
 }

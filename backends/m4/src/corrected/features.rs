@@ -8,7 +8,7 @@ use super::contention::{Contention, Entry, SCALE};
 use mixlab_contract::{CongestionControl, Scenario};
 
 /// Numbers per flow and moment.
-pub const FEATURES: usize = 78;
+pub const FEATURES: usize = 102;
 /// The last of them, which are the same for all flows of a scenario.
 const TRANSPORT: usize = 14;
 
@@ -21,6 +21,8 @@ pub enum Group {
     Queues,
     /// What remembers: running averages, ages, progress and the speeds that corrections have led to.
     Memory,
+    /// Who came before, what is left of whom, and what the flow has been through.
+    Order,
     /// What follows from max-min rates.
     Fluid,
 }
@@ -29,11 +31,14 @@ impl Group {
     /// Whether feature `i` belongs to it.
     pub const fn contains(self, i: usize) -> bool {
         match self {
-            Self::Contention => matches!(i, 4..=5 | 9..=49 | 51..=56 | 58..=63),
-            Self::Queues => matches!(i, 12 | 14..=16 | 20..=24 | 27..=31 | 34..=44 | 46..=49 | 55..=56 | 61..=62),
-            Self::Memory => matches!(i, 7..=8 | 15 | 43..=45 | 50..=55 | 57..=60 | 62..=63),
+            Self::Contention => matches!(i, 4..=5 | 9..=49 | 51..=56 | 58..=87),
+            Self::Queues => {
+                matches!(i, 12 | 14..=16 | 20..=24 | 27..=31 | 34..=44 | 46..=49 | 55..=56 | 61..=62 | 64..=79 | 84..=85 | 87)
+            }
+            Self::Memory => matches!(i, 7..=8 | 15 | 43..=45 | 50..=55 | 57..=60 | 62..=87),
+            Self::Order => matches!(i, 64..=87),
             Self::Fluid => {
-                matches!(i, 4..=5 | 9..=17 | 19..=21 | 23..=24 | 26..=28 | 30..=31 | 33..=35 | 37..=39 | 41..=49 | 52 | 54..=56 | 58..=60 | 62..=63)
+                matches!(i, 4..=5 | 9..=17 | 19..=21 | 23..=24 | 26..=28 | 30..=31 | 33..=35 | 37..=39 | 41..=49 | 52 | 54..=56 | 58..=60 | 62..=63 | 66 | 69 | 72 | 75..=81 | 86)
             }
         }
     }
@@ -107,6 +112,7 @@ impl Setting {
         if contended {
             self.own(state, slot, t, &mut x);
             self.path(state, slot, t, &mut x);
+            self.order(state, slot, t, remaining, &mut x);
             let Entry { volume, line, .. } = f.entry;
             x[50] = log1p(remaining / self.packet);
             x[51] = log1p(line * (t - f.start) / (volume - remaining + self.packet));
@@ -223,6 +229,60 @@ impl Setting {
         if self.acks_queue {
             let ack = state.ack_path(&f.entry).iter().map(|c| state.channel(*c).queue).fold(0.0, f64::max);
             x[46] = packets(ack);
+        }
+    }
+
+    /// 64..88: who came before and what is left of it, and what the flow has been through.
+    fn order(&self, state: &Contention, slot: u32, t: f64, remaining: f64, x: &mut [f32; FEATURES]) {
+        let f = state.flow(slot);
+        let Entry { rtt, hops, line, .. } = f.entry;
+        let path = state.path(&f.entry);
+        let packets = |v: f64| log1p(v / self.packet);
+        let own = remaining.min(state.window());
+        let max = |x: &mut f32, v: f32| *x = x.max(v);
+        let (mut before, mut beside) = (0.0f64, 0.0f64);
+        for (hop, (id, ahead)) in path.iter().zip(state.ahead(&f.entry)).enumerate() {
+            let c = state.channel(*id);
+            let base = if hop == 0 {
+                64
+            } else if hop + 1 == hops {
+                70
+            } else {
+                67
+            };
+            let others = (c.afloat - own).max(0.0);
+            max(&mut x[base], packets(*ahead));
+            max(&mut x[base + 1], packets(others));
+            max(&mut x[base + 2], packets(c.held));
+            if hop > 0 {
+                before = before.max(ahead / c.capacity);
+                beside = beside.max(others / c.capacity);
+            }
+            let v = state.behind(*id);
+            if v.pool > 0.0 {
+                max(&mut x[78], log1p((c.held_in + v.held.max(0.0)) / v.pool));
+                max(&mut x[79], (v.held.max(0.0) / self.buffer).min(4.0) as f32);
+            }
+        }
+        x[73] = log1p(4.0 * before / rtt);
+        x[74] = log1p(4.0 * beside / rtt);
+        x[75] = log1p(before * f.rate / (own + self.packet));
+        if let Some(hop) = f.bottleneck {
+            let b = state.channel(path[hop]);
+            x[76] = packets(state.ahead(&f.entry)[hop]);
+            x[77] = packets((b.afloat - own).max(0.0));
+            x[86] = log1p(((t - b.departed) / rtt).min(1e4));
+        }
+        let previous = if f.speed > 0.0 { f.speed } else { line };
+        x[80] = log1p(line / previous - 1.0);
+        x[81] = log1p(previous / f.rate - 1.0) - log1p(f.rate / previous - 1.0);
+        x[82] = f.past.speed[0] as f32;
+        x[83] = f.past.speed[1] as f32;
+        x[84] = f.past.waits[0] as f32;
+        x[85] = f.past.waits[1] as f32;
+        if self.acks_queue {
+            let ack = state.ack_path(&f.entry).iter().map(|c| state.channel(*c).afloat).fold(0.0, f64::max);
+            x[87] = packets(ack);
         }
     }
 }

@@ -263,9 +263,11 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
         let p = &mut self.progress[slot as usize];
         p.remaining = (p.remaining - p.speed * (t - p.since)).max(0.0);
         p.since = t;
+        self.state.measure(slot, t);
         let f = self.state.flow(slot);
         let later = if f.entry.windowed { self.announced[p.order as usize].terms.last } else { 0.0 };
         let (features, contended) = self.setting.observe(&self.state, slot, t, p.remaining + later);
+        let left = p.remaining + later;
         let mut factor = 1.0;
         if contended {
             self.evaluations += 1;
@@ -282,7 +284,7 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
         p.look = factor < SLOWED && again < end;
         self.ends.set(slot, p.order, if p.look { again } else { end });
         let seen = Seen { features, contended, rate, speed: p.speed, ceiling };
-        self.state.set_speed(slot, p.speed);
+        self.state.set_speed(slot, p.speed, t, left);
         self.watch.corrected(p.order, t, &seen);
     }
 

@@ -98,6 +98,41 @@ impl Perceptron {
         Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights }
     }
 
+    /// The function that is the mean of some: their hidden units side by side, in blocks.
+    ///
+    /// Inputs are centred and scaled as in the first; what differs in the others goes into their first layer. Where the first
+    /// is blind to an input, so is the mean. PRECONDITION: at least one.
+    pub fn mean(models: &[Self]) -> Self {
+        let hidden = models.iter().map(|m| m.hidden).sum();
+        let (to, first) = (Layout::of(hidden), &models[0]);
+        let mut weights = vec![0.0; to.total];
+        let mut start = 0;
+        for m in models {
+            let (h, from, w) = (m.hidden, Layout::of(m.hidden), &m.weights);
+            weights[to.first_bias + start..][..h].copy_from_slice(&w[from.first_bias..from.second]);
+            for i in 0..FEATURES {
+                // (x − c)·s = (x − c₀)·s₀ · (s ÷ s₀) + (c₀ − c)·s
+                let scale = if first.scale[i] == 0.0 { 0.0 } else { m.scale[i] / first.scale[i] };
+                let shift = (first.centre[i] - m.centre[i]) * m.scale[i];
+                for j in 0..h {
+                    weights[i * hidden + start + j] = w[i * h + j] * scale;
+                    weights[to.first_bias + start + j] += w[i * h + j] * shift;
+                }
+            }
+            for i in 0..h {
+                let row = to.second + (start + i) * hidden + start;
+                weights[row..row + h].copy_from_slice(&w[from.second + i * h..][..h]);
+            }
+            weights[to.second_bias + start..][..h].copy_from_slice(&w[from.second_bias..from.last]);
+            for j in 0..h {
+                weights[to.last + start + j] = w[from.last + j] / models.len() as f32;
+            }
+            weights[to.last_bias] += w[from.last_bias] / models.len() as f32;
+            start += h;
+        }
+        Self { centre: first.centre.clone(), scale: first.scale.clone(), hidden, weights }
+    }
+
     /// SHA-256 of all numbers, little-endian, as hex digits.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -214,5 +249,41 @@ fn outer(input: &[f32], output: &[f32], matrix: &mut [f32]) {
 fn add(from: &[f32], to: &mut [f32]) {
     for (t, f) in to.iter_mut().zip(from) {
         *t += f;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function that depends on all of its inputs and weights.
+    fn any(hidden: usize, seed: u64) -> Perceptron {
+        let mut model = Perceptron::untrained(hidden, seed);
+        let mut random = SplitMix(seed);
+        let mut number = || (random.next_u64() >> 40) as f32 / (1u32 << 24) as f32 - 0.5;
+        for w in model.weights.iter_mut().filter(|w| **w == 0.0) {
+            *w = number();
+        }
+        model.centre.iter_mut().for_each(|c| *c = number());
+        model.scale.iter_mut().for_each(|s| *s = number() + 1.0);
+        model
+    }
+
+    #[test]
+    fn the_mean_of_functions_is_their_mean_everywhere() {
+        let models = [any(16, 1), any(32, 2), any(16, 3)];
+        let mean = Perceptron::mean(&models);
+        assert_eq!(mean.hidden, 64);
+        let (mut at, mut random) = (Activations::default(), SplitMix(7));
+        for _ in 0..100 {
+            let x: [f32; FEATURES] = std::array::from_fn(|_| (random.next_u64() >> 40) as f32 / (1u32 << 22) as f32);
+            let expected = models.iter().map(|m| m.evaluate(&x, &mut at)).sum::<f32>() / 3.0;
+            let found = mean.evaluate(&x, &mut at);
+            assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found}, expected {expected}");
+        }
+        assert_eq!(
+            Perceptron::mean(&models[..1]).evaluate(&[0.5; FEATURES], &mut at).to_bits(),
+            models[0].evaluate(&[0.5; FEATURES], &mut at).to_bits()
+        );
     }
 }

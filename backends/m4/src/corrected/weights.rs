@@ -14,7 +14,7 @@ use super::perceptron::{Layout, Perceptron};
 /// The shipped weights; `corrected.md` beside them says where they come from.
 const SHIPPED: &[u8] = include_bytes!("../../weights/corrected.safetensors");
 /// Widest hidden layers that are looked for.
-const WIDEST: usize = 512;
+pub const WIDEST: usize = 512;
 
 /// Why bytes are not weights of this model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -91,15 +91,15 @@ impl Default for Options {
         Self {
             variant: Variant::Whole,
             hidden: 64,
-            rounds: 250,
+            rounds: 400,
             steps: 60,
             lessons: 10,
             memory: 10,
             batch: 256,
             rate: 0.001,
-            smooth: 0.15,
-            asymmetry: 0.5,
-            emphasis: 0.3,
+            smooth: 0.05,
+            asymmetry: 1.0,
+            emphasis: 0.0,
             seed: 1,
         }
     }

@@ -1,0 +1,60 @@
+//! `train --average`: one model that is the mean of several trainings of the corrected model.
+//!
+//! Trainings that differ only in their seed err in different directions; the mean of their corrections errs less than each. The
+//! result is one file of weights like any other (`Perceptron::mean`), and costs as much as all of its members.
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::sweep::provenance;
+use super::train::SCENARIOS;
+use crate::atomic;
+use crate::train::course::CORRECTED_WEIGHTS;
+use mixlab_m4::corrected::Perceptron;
+use mixlab_m4::corrected::weights::{self, WIDEST};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Writes the mean of the weights in `members` into `out`, with `train.json` and the scenarios that any of them learned from; what to say.
+pub fn average(members: &[PathBuf], out: &Path) -> Result<String, Failure> {
+    let models: Vec<Perceptron> = members.iter().map(|folder| read(folder)).collect::<Result<_, _>>()?;
+    let width: usize = models.iter().map(|m| m.hidden).sum();
+    if width > WIDEST {
+        let text = format!("--average: {width} hidden units in all, expected at most {WIDEST}: name fewer folders");
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let mean = Perceptron::mean(&models);
+    let made = provenance();
+    let listed: Vec<_> =
+        members.iter().zip(&models).map(|(folder, m)| json!({"folder": folder, "weights": m.digest()})).collect();
+    let recipe = json!({
+        "architecture": "corrected", "mean of": listed, "weights": mean.digest(),
+        "version": made.version, "commit": made.commit, "command": made.command,
+    });
+    write(&out.join(CORRECTED_WEIGHTS), &weights::encode(&mean))?;
+    write(&out.join(SCENARIOS), scenarios(members).as_bytes())?;
+    write(&out.join("train.json"), format!("{recipe:#}\n").as_bytes())?;
+    Ok(format!("mean of {} trainings: --m4-weights {} (weights={})", models.len(), out.display(), mean.digest()))
+}
+
+fn read(folder: &Path) -> Result<Perceptron, Failure> {
+    let file = folder.join(CORRECTED_WEIGHTS);
+    let hint = "expected a folder that `mixlab train` wrote for the corrected model";
+    let bytes = std::fs::read(&file)
+        .map_err(|e| Failure::new(Exit::Usage, format!("--average: {}: {e}; {hint}", file.display())))?;
+    weights::decode(&bytes)
+        .map_err(|e| Failure::new(Exit::Usage, format!("--average: {}: {e}; {hint}", file.display())))
+}
+
+/// All lines of the members' tables, each once; `mixlab test` warns of what is in it.
+fn scenarios(members: &[PathBuf]) -> String {
+    let texts: Vec<String> =
+        members.iter().filter_map(|folder| std::fs::read_to_string(folder.join(SCENARIOS)).ok()).collect();
+    let mut seen = BTreeSet::new();
+    let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| seen.insert(*line));
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
+
+fn write(place: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    atomic::write(place, bytes).map_err(|e| Failure::internal(format!("{}: {e}", place.display())))
+}
