@@ -1,7 +1,11 @@
-//! Files appear whole or not at all: written beside their place under another name, then renamed.
+//! Files appear whole or not at all: written beside their place under a hidden name, `.NAME.PID.partial`, made durable, then renamed.
+//!
+//! A process that is killed leaves its hidden file. It held an advisory lock on it, which the system gave back when it died, so
+//! the next one that writes to the same folder knows whose files have no owner any more and removes them. Left out: hidden
+//! files in folders that are never written to again, and file systems without locks, where nobody's files are touched.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,29 +19,30 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// Starts a replacement of `place`; creates its folder if needed.
+    /// Starts a replacement of `place`; creates its folder if needed, and removes what killed processes left half-written there.
     ///
     /// # Errors
     /// If the folder or the temporary file can't be made.
     pub fn of(place: &Path) -> io::Result<Self> {
         let name = place.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
-        if let Some(folder) = place.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
-        }
+        let folder = place.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        remove_ownerless(folder);
         let mut hidden = OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{}.partial", std::process::id()));
         let temporary = place.with_file_name(hidden);
-        let file = BufWriter::new(File::create(&temporary)?);
+        let file = BufWriter::new(owned(&temporary)?);
         Ok(Self { file, temporary, place: place.to_owned() })
     }
 
-    /// Puts the file in its place, over an older one.
+    /// Puts the file in its place, over an older one, once the disk has it: what a disk refuses, it may say no earlier.
     ///
     /// # Errors
     /// If the last bytes can't be written or the file can't be renamed; the older file is then untouched.
     pub fn finish(mut self) -> io::Result<()> {
         self.file.flush()?;
+        self.file.get_ref().sync_data()?;
         fs::rename(&self.temporary, &self.place)
     }
 }
@@ -59,9 +64,102 @@ pub fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     replacement.finish()
 }
 
+/// That a file or folder can't be written, why, and what to do.
+pub fn refusal(path: &Path, why: &io::Error) -> String {
+    format!("cannot write {}: {why}; {}", path.display(), advice(why))
+}
+
+/// That a file can't be read, why, and what to do where that is not plain.
+pub fn unreadable(path: &Path, why: &io::Error) -> String {
+    let advice = match why.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidData => "",
+        io::ErrorKind::PermissionDenied => "; check its permissions and its owner",
+        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => "; name a file",
+        _ => "; look at the system log for what is wrong with the disk, then repeat the command",
+    };
+    format!("cannot read {}: {why}{advice}", path.display())
+}
+
+/// What to do about an error of the file system.
+pub fn advice(why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "free some space, then repeat the command"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "check the permissions and the owner of its folder, or choose another place"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
+            "choose another place"
+        }
+        _ => "look at the system log for what is wrong with the disk, then repeat the command",
+    }
+}
+
+/// A new file that is locked as long as it is open. Between its making and its locking it looks ownerless and may be removed;
+/// then another one is made.
+fn owned(path: &Path) -> io::Result<File> {
+    loop {
+        // Not truncated on opening: on a shared disk it may be of a process of another machine with the same number.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.lock() {
+            Ok(()) if !is_at(&file, path) => {}
+            // Without locks nobody removes it either.
+            Ok(()) | Err(_) => {
+                file.set_len(0)?;
+                return Ok(file);
+            }
+        }
+    }
+}
+
+/// Whether `path` still leads to the open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |m: fs::Metadata| (m.dev(), m.ino());
+    fs::metadata(path).and_then(|at| Ok(identity(at) == identity(file.metadata()?))).unwrap_or(false)
+}
+
+/// Where open files can't be removed, they are where they were made.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// Removes the hidden files in `folder` whose processes are gone. Best effort: what can't be removed is in nobody's way.
+fn remove_ownerless(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.filter(|e| is_hidden_name(&e.file_name())).map(|e| e.path()) {
+        // For writing, because some file systems lock only that, and never through a link.
+        let plain = fs::symlink_metadata(&path).is_ok_and(|m| m.is_file());
+        let Some(file) = plain.then(|| OpenOptions::new().write(true).open(&path).ok()).flatten() else { continue };
+        match file.try_lock() {
+            Ok(()) => drop(fs::remove_file(&path)),
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+        }
+    }
+}
+
+/// Whether a name is one that [`Replacement`] gives: `.NAME.PID.partial`.
+fn is_hidden_name(name: &OsStr) -> bool {
+    let named = |name: &str| {
+        let (rest, pid) = name.strip_prefix('.')?.strip_suffix(".partial")?.rsplit_once('.')?;
+        Some(!rest.is_empty() && !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit()))
+    };
+    name.to_str().and_then(named).unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("readable").flatten();
+        let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
 
     #[test]
     fn a_file_that_is_not_finished_keeps_the_old_one_and_leaves_nothing_behind() {
@@ -72,7 +170,42 @@ mod tests {
         half.file.write_all(b"half").expect("writable");
         drop(half);
         assert_eq!(fs::read(&path).expect("still there"), b"old");
-        assert_eq!(fs::read_dir(dir.path().join("new")).expect("readable").count(), 1);
+        assert_eq!(names(&dir.path().join("new")), ["file"]);
         assert!(write(Path::new(".."), b"").is_err());
+    }
+
+    #[test]
+    fn hidden_files_without_an_owner_go_and_all_others_stay() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let others = [".a.csv.x7.partial", ".partial", "a.csv.77.partial", ".a.csv.77.part", "..77.partialx"];
+        for name in others.into_iter().chain([".a.csv.77.partial", ".b.4000000000.partial"]) {
+            fs::write(dir.path().join(name), b"half").expect("writable");
+        }
+        fs::create_dir(dir.path().join(".folder.77.partial")).expect("writable");
+        let beside = Replacement::of(&dir.path().join("b.csv")).expect("writable");
+        write(&dir.path().join("a.csv"), b"whole").expect("writable");
+        let mut expected: Vec<String> = others.map(str::to_owned).into();
+        expected.extend([
+            "a.csv".into(),
+            ".folder.77.partial".into(),
+            format!(".b.csv.{}.partial", std::process::id()),
+        ]);
+        expected.sort();
+        assert_eq!(names(dir.path()), expected, "one that is being written has an owner");
+        beside.finish().expect("still there");
+    }
+
+    #[test]
+    fn two_that_clear_the_same_folder_lose_no_file() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let work = |thread: usize| {
+            let place = dir.path().join(format!("{thread}"));
+            (0..300).for_each(|round: u32| {
+                write(&place, &round.to_le_bytes()).expect("nobody takes it away");
+                assert_eq!(fs::read(&place).expect("in its place"), round.to_le_bytes());
+            });
+        };
+        std::thread::scope(|s| (0..4).for_each(|thread| drop(s.spawn(move || work(thread)))));
+        assert_eq!(names(dir.path()), ["0", "1", "2", "3"]);
     }
 }

@@ -39,6 +39,8 @@ pub struct Plan {
     pub done: usize,
     /// Runs that are stored as failed or unsupported and will not be repeated.
     pub kept_failures: usize,
+    /// Those of them that are stored as failed.
+    pub kept_failed: usize,
 }
 
 /// Expands all mixes of a spec into scenarios, `threads` at a time.
@@ -111,7 +113,7 @@ impl Plan {
         stored: &impl Ledger,
         retry_failed: bool,
     ) -> Result<Self, StoreError> {
-        let mut plan = Self { scenarios, backends, missing: Vec::new(), done: 0, kept_failures: 0 };
+        let mut plan = Self { scenarios, backends, missing: Vec::new(), done: 0, kept_failures: 0, kept_failed: 0 };
         let fingerprints: Vec<String> = plan.backends.iter().map(|b| b.fingerprint()).collect();
         // Several mixes may lead to the same scenario; it is simulated once.
         let mut seen = std::collections::BTreeSet::new();
@@ -125,7 +127,10 @@ impl Plan {
                         plan.done += 1
                     }
                     Some(RunStatus::Ok) => plan.missing.push(PlannedRun { scenario: s, backend: b }),
-                    Some(_) if !retry_failed => plan.kept_failures += 1,
+                    Some(status) if !retry_failed => {
+                        plan.kept_failures += 1;
+                        plan.kept_failed += usize::from(status == RunStatus::Failed);
+                    }
                     _ => plan.missing.push(PlannedRun { scenario: s, backend: b }),
                 }
             }

@@ -103,7 +103,7 @@ pub enum ProbeError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// A file can't be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("{}", crate::atomic::refusal(path, source))]
     Write {
         /// Which.
         path: PathBuf,

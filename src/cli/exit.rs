@@ -16,7 +16,7 @@ pub enum Exit {
     BadSpec = 3,
     /// A backend is not built, not installed or can't run here.
     BackendUnavailable = 4,
-    /// The sweep ended, but some runs failed; their rows say why. Or a backend breaks a law of conformance.
+    /// The sweep ended, but some runs failed, now or before; their rows say why. Or a backend breaks a law of conformance.
     RunsFailed = 5,
     /// The store is locked by another process, made by a newer version, or damaged.
     Store = 6,
@@ -35,7 +35,7 @@ Exit codes:
   2    the command line makes no sense
   3    a mix, cluster, matrix, size distribution, mixlab.toml or backend.toml is wrong
   4    a backend is unavailable
-  5    the sweep ended, but some runs failed; or a backend breaks a law (doctor --conformance)
+  5    the sweep ended, but some runs failed, now or before; or a backend breaks a law (doctor --conformance)
   6    the store is locked, made by a newer mixlab, or damaged
   7    the store lacks runs that a figure or comparison needs
   130  interrupted; finished runs are stored, the same command resumes";

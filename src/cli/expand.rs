@@ -33,7 +33,6 @@ fn write_text(out: &Path, text: &str) -> Result<Exit, Failure> {
     if out == Path::new("-") {
         return data(text);
     }
-    crate::atomic::write(out, text.as_bytes())
-        .map_err(|e| Failure::internal(format!("cannot write {}: {e}", out.display())))?;
+    crate::atomic::write(out, text.as_bytes()).map_err(|e| Failure::unwritable(out, &e))?;
     Ok(Exit::Ok)
 }

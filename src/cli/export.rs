@@ -4,7 +4,7 @@ use super::args::{Common, ExportArgs, Layout, TidyFormat};
 use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::remark;
+use super::{no_stdout, remark};
 use crate::export;
 use crate::store::{Reader, Selection};
 use std::io::ErrorKind;
@@ -27,6 +27,7 @@ pub async fn run(common: &Common, args: &ExportArgs) -> Result<Exit, Failure> {
         (TidyFormat::Csv, true) => match export::tidy_csv(&reader, &selection, &mut std::io::stdout()).await {
             // A reader that has gone away (`| head`) is not an error.
             Err(export::ExportError::Stream(e)) if e.kind() == ErrorKind::BrokenPipe => {}
+            Err(export::ExportError::Stream(e)) => return Err(no_stdout(&e)),
             other => other?,
         },
         (TidyFormat::Parquet, true) => {

@@ -4,6 +4,8 @@
 use super::args::MessageFormat;
 use super::drawing::draw;
 use super::exit::Exit;
+use super::say;
+use crate::atomic::refusal;
 use crate::backends::BackendError;
 use crate::export::ExportError;
 use crate::figures::FigureError;
@@ -11,6 +13,7 @@ use crate::spec::{Fault, SpecError};
 use crate::store::StoreError;
 use crate::workload::WorkloadError;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// An error that ends the program.
@@ -32,6 +35,11 @@ impl Failure {
         Self::new(Exit::Internal, message)
     }
 
+    /// A file or folder that can't be written, with what to do.
+    pub fn unwritable(path: &Path, why: &std::io::Error) -> Self {
+        Self::internal(refusal(path, why))
+    }
+
     /// What went wrong.
     pub fn message(&self) -> &str {
         self.message.trim_end()
@@ -44,9 +52,9 @@ impl Failure {
         match &self.fault {
             Some(fault) if person && std::env::var_os("TERM").is_none_or(|t| t != "dumb") => {
                 let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
-                eprint!("{}", draw(fault, width.clamp(40, 120), !set("NO_COLOR")));
+                say(draw(fault, width.clamp(40, 120), !set("NO_COLOR")).trim_end());
             }
-            _ => eprintln!("error: {}", self.message()),
+            _ => say(&format!("error: {}", self.message())),
         }
         self.exit.into()
     }

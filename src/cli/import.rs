@@ -4,7 +4,7 @@ use super::args::{Common, ImportArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sweep::provenance;
-use super::{remark, warn};
+use super::{remark, say, warn};
 use crate::backends;
 use crate::dataset::Attributes;
 use crate::import::{Imported, import_dirs};
@@ -27,7 +27,7 @@ pub async fn run(common: &Common, args: &ImportArgs) -> Result<Exit, Failure> {
         let imported = match imported {
             Ok(imported) => imported,
             Err(e) => {
-                eprintln!("error: {e}");
+                say(&format!("error: {e}"));
                 bad += 1;
                 continue;
             }

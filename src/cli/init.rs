@@ -47,9 +47,5 @@ fn is_found(name: &str, folder: &Path) -> bool {
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    let refused = |e: std::io::Error| Failure::internal(format!("cannot write {}: {e}", file.display()));
-    if let Some(parent) = file.parent() {
-        std::fs::create_dir_all(parent).map_err(refused)?;
-    }
-    crate::atomic::write(file, text.as_bytes()).map_err(refused)
+    crate::atomic::write(file, text.as_bytes()).map_err(|e| Failure::unwritable(file, &e))
 }

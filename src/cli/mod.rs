@@ -35,6 +35,7 @@ use args::{Cli, Command, Common, MessageFormat};
 use exit::Exit;
 use failure::Failure;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Entry point of the program.
@@ -99,7 +100,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Man => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(start::definition()).render(&mut page)?;
+            clap_mangen::Man::new(start::definition()).render(&mut page).expect("memory takes everything");
             data(&String::from_utf8_lossy(&page))
         }
     }
@@ -107,16 +108,27 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
 
 /// Writes data to stdout. A reader that has gone away (`| head`) is not an error.
 fn data(text: &str) -> Result<Exit, Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e.into()),
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(no_stdout(&e)),
         _ => Ok(Exit::Ok),
     }
+}
+
+fn no_stdout(why: &std::io::Error) -> Failure {
+    Failure::unwritable(Path::new("standard output"), why)
+}
+
+/// A line on stderr. Where that can't be written, because its disk is full or its reader is gone, nobody can be told, and the
+/// work goes on.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A remark on stderr, unless `--quiet`.
 fn remark(common: &Common, text: &str) {
     if !common.quiet {
-        eprintln!("{text}");
+        say(text);
     }
 }
 

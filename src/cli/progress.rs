@@ -6,14 +6,16 @@
 
 use super::args::{Common, MessageFormat};
 use super::events;
+use super::failure::Failure;
 use super::table::seconds;
+use super::{no_stdout, say};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{RunClock, SweepEvent, SweepSummary};
 use crate::store::{RunMeta, RunStatus};
 use crate::train::log::Scalar;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct Progress<'a> {
     running: Vec<Running>,
     finished: usize,
     failed: usize,
+    /// Why an event could not be printed.
+    unsaid: Option<std::io::Error>,
 }
 
 struct Running {
@@ -61,7 +65,7 @@ impl<'a> Progress<'a> {
             overall.enable_steady_tick(Duration::from_millis(200));
             Form::Bars { bars, overall, runs: Vec::new() }
         };
-        let this = Self {
+        let mut this = Self {
             plan,
             jobs: common.jobs.into(),
             form,
@@ -70,9 +74,10 @@ impl<'a> Progress<'a> {
             running: Vec::new(),
             finished: 0,
             failed: 0,
+            unsaid: None,
         };
         if matches!(this.form, Form::Ndjson) {
-            print_line(&events::started(plan).to_string());
+            this.print_line(&events::started(plan).to_string());
         }
         this
     }
@@ -89,10 +94,10 @@ impl<'a> Progress<'a> {
         }
         let (plan, estimate, failed) = (self.plan, self.remaining(), self.failed);
         match (&mut self.form, event) {
-            (Form::Ndjson, event) => print_line(&events::event(plan, event).to_string()),
+            (Form::Ndjson, event) => self.print_line(&events::event(plan, event).to_string()),
             (Form::Lines, SweepEvent::Finished { run, meta }) => {
                 let (n, of) = (self.finished, plan.missing.len());
-                eprintln!("[{n}/{of}] {}", describe(plan, *run, meta));
+                say(&format!("[{n}/{of}] {}", describe(plan, *run, meta)));
             }
             (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress, .. }) => {
                 let bar = bars.add(ProgressBar::new(plan.scenario(*run).scenario.flows().len() as u64));
@@ -109,7 +114,7 @@ impl<'a> Progress<'a> {
                 if let SweepEvent::Finished { meta, .. } = event {
                     overall.inc(1);
                     if meta.status == RunStatus::Failed {
-                        overall.suspend(|| eprintln!("{}", describe(plan, *run, meta)));
+                        overall.suspend(|| say(&describe(plan, *run, meta)));
                     }
                 }
                 let failures = if failed > 0 { format!("  {failed} failed") } else { String::new() };
@@ -131,8 +136,8 @@ impl<'a> Progress<'a> {
     pub fn print_status(&self) {
         let text = self.status();
         match &self.form {
-            Form::Bars { overall, .. } => overall.suspend(|| eprint!("{text}")),
-            _ => eprint!("{text}"),
+            Form::Bars { overall, .. } => overall.suspend(|| say(text.trim_end())),
+            _ => say(text.trim_end()),
         }
     }
 
@@ -158,16 +163,28 @@ impl<'a> Progress<'a> {
     }
 
     /// Clears the bars and says in one line how it went.
-    pub fn finish(self, summary: &SweepSummary) {
+    ///
+    /// # Errors
+    /// If events could not be printed.
+    pub fn finish(mut self, summary: &SweepSummary) -> Result<(), Failure> {
         if let Form::Bars { bars, overall, .. } = &self.form {
             overall.finish_and_clear();
             // Only cosmetics: a terminal that can't be cleared keeps its bars.
             let _ = bars.clear();
         }
-        match self.form {
-            Form::Ndjson => print_line(&events::finished(summary).to_string()),
+        match &self.form {
+            Form::Ndjson => self.print_line(&events::finished(summary).to_string()),
             Form::Quiet => {}
-            _ => eprintln!("{}", summary_line(self.plan, summary)),
+            _ => say(&summary_line(self.plan, summary)),
+        }
+        self.unsaid.as_ref().map_or(Ok(()), |why| Err(no_stdout(why)))
+    }
+
+    /// Nothing that happens to stdout stops the sweep; what was not printed is an error in the end, unless its reader went away.
+    fn print_line(&mut self, line: &str) {
+        match writeln!(std::io::stdout(), "{line}") {
+            Err(e) if e.kind() != ErrorKind::BrokenPipe => drop(self.unsaid.get_or_insert(e)),
+            _ => {}
         }
     }
 
@@ -221,11 +238,6 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("templates are constants").progress_chars("━━─")
 }
 
-fn print_line(line: &str) {
-    // A reader that has gone away must not stop the sweep.
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
 fn describe(plan: &Plan, run: PlannedRun, meta: &RunMeta) -> String {
     let head = format!("mix {} {}", plan.scenario(run).entry.mix_id, plan.backend(run).id());
     let why = meta.error.as_deref().unwrap_or_default();
@@ -242,7 +254,7 @@ fn describe(plan: &Plan, run: PlannedRun, meta: &RunMeta) -> String {
 fn summary_line(plan: &Plan, s: &SweepSummary) -> String {
     let mut parts = vec![format!("{} runs finished", s.ok)];
     for (count, what) in [
-        (s.failed, "failed"),
+        (s.failed, "failed (`status` says why; repeat them with --retry-failed)"),
         (s.unsupported, "unsupported"),
         (plan.done, "done before"),
         (plan.kept_failures, "failed or unsupported before (repeat them with --retry-failed)"),

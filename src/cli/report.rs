@@ -6,24 +6,18 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::figures::detailed;
 use super::remark;
-use crate::atomic::Replacement;
+use crate::atomic;
 use crate::compare::default_baseline;
 use crate::figures::{self, Request};
 use crate::report::{self, Report};
 use crate::store::Reader;
-use std::io::Write;
 
 /// Writes the page.
 pub async fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
     let reader = Reader::open(&common.root).await?;
     let report = gathered(common, args, &reader, false).await?;
     let page = report::page(&report)?;
-    if let Some(folder) = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = Replacement::of(&args.out)?;
-    file.file.write_all(page.as_bytes())?;
-    file.finish()?;
+    atomic::write(&args.out, page.as_bytes()).map_err(|e| Failure::unwritable(&args.out, &e))?;
     remark(common, &format!("report {}", args.out.display()));
     Ok(Exit::Ok)
 }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::table::TextTable;
-use super::{compare, data, figures, warn};
+use super::{compare, data, figures, say, warn};
 use crate::backends;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
@@ -47,7 +47,7 @@ pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
 pub fn exit_of(summary: &SweepSummary) -> Exit {
     match summary {
         SweepSummary { interrupted: true, .. } => Exit::Interrupted,
-        SweepSummary { failed: 1.., .. } => Exit::RunsFailed,
+        SweepSummary { failed: 1.., .. } | SweepSummary { failed_before: 1.., .. } => Exit::RunsFailed,
         _ => Exit::Ok,
     }
 }
@@ -150,7 +150,7 @@ pub async fn execute_on(
     let closed = writer.close().await;
     let summary = swept?;
     closed?;
-    progress.into_inner().finish(&summary);
+    progress.into_inner().finish(&summary)?;
     Ok(Some(summary))
 }
 
@@ -234,7 +234,7 @@ pub async fn watch_signals(stop: StopFlag, quiet: bool, remark: &str) {
         }
         stop.set();
         if !quiet {
-            eprintln!("{remark}");
+            say(remark);
         }
     }
 }

@@ -242,7 +242,7 @@ fn write_scenarios(args: &TrainArgs, sets: &Sets) -> Result<(), Failure> {
         }
     }
     let path = args.out.join(SCENARIOS);
-    crate::atomic::write(&path, text.as_bytes()).map_err(|e| Failure::internal(format!("{}: {e}", path.display())))
+    crate::atomic::write(&path, text.as_bytes()).map_err(|e| Failure::unwritable(&path, &e))
 }
 
 /// Begins or goes on with the training in the folder.
@@ -446,8 +446,7 @@ fn write_recipe(args: &TrainArgs, recipe: &Recipe) -> Result<(), Failure> {
         "version": made.version, "commit": made.commit, "command": made.command,
     });
     let path = args.out.join("train.json");
-    crate::atomic::write(&path, format!("{text:#}\n").as_bytes())
-        .map_err(|e| Failure::internal(format!("{}: {e}", path.display())))
+    crate::atomic::write(&path, format!("{text:#}\n").as_bytes()).map_err(|e| Failure::unwritable(&path, &e))
 }
 
 impl From<SetError> for Failure {

@@ -11,6 +11,7 @@ pub use parsimon::parsimon_layout;
 pub use table::{tidy, tidy_csv};
 
 use crate::store::StoreError;
+use parquet::errors::ParquetError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,7 @@ pub enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Writing a file or folder.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", crate::atomic::refusal(path, source))]
     Io {
         /// What was written.
         path: PathBuf,
@@ -46,7 +47,7 @@ pub enum ExportError {
         /// The file.
         path: PathBuf,
         /// What the encoder said.
-        source: parquet::errors::ParquetError,
+        source: ParquetError,
     },
     /// The layout has one folder per mix id.
     #[error(
@@ -67,5 +68,17 @@ pub enum ExportError {
 impl ExportError {
     fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
+    }
+
+    /// What the encoder said, or the file system through it.
+    fn parquet(path: &Path, source: ParquetError) -> Self {
+        let path = path.to_owned();
+        match source {
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(source) => Self::Io { path, source: *source },
+                Err(other) => Self::Parquet { path, source: ParquetError::External(other) },
+            },
+            source => Self::Parquet { path, source },
+        }
     }
 }

@@ -113,7 +113,7 @@ pub async fn tidy(reader: &Reader, selection: &Selection, format: Format, out: &
             })?;
         }
         Format::Parquet => {
-            let named = |source| ExportError::Parquet { path: out.to_owned(), source };
+            let named = |source| ExportError::parquet(out, source);
             let mut table = ParquetTable::new(&mut replacement.file).map_err(named)?;
             each_block(reader, selection, |block| table.append(block).map_err(named)).await?;
             table.finish().map_err(named)?;

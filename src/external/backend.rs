@@ -2,6 +2,7 @@
 
 use super::manifest::{Input, Manifest};
 use super::results::read_table;
+use crate::atomic::{refusal, unreadable};
 use mixlab_contract::files::{
     ConfigFiles, match_outcomes, read_fct, write_config, write_flows, write_paths, write_topology,
 };
@@ -11,12 +12,11 @@ use mixlab_contract::{
     Application, Availability, Backend, Counters, FlowOutcome, Observer, Parallelism, RunError, RunOutput, Scenario,
     Silent, SimDuration, Unsupported, ideal_fct,
 };
+use mixlab_ns3::bounded::{LastLines, most_bytes, read_bounded, too_much};
 use mixlab_ns3::process::{Launch, Patience, ProcessError, Running, clean_environment, run_error};
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,17 +32,14 @@ exec 3<&-
 wait "$program""#;
 /// A version command that takes longer is stuck.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
-/// Most bytes of output per flow, and for anything else.
-const BYTES_PER_FLOW: u64 = 1024;
-const OTHER_BYTES: u64 = 1 << 20;
-/// Lines of the program's standard output that are kept for the log.
-const KEPT_LINES: usize = 50;
+/// Most bytes a version command may print.
+const VERSION_BYTES: usize = 64 * 1024;
 
 /// A program with a `backend.toml`. Cheap to make; files are digested when the fingerprint is first asked for.
 #[derive(Debug)]
 pub struct ExternalBackend {
     manifest: Arc<Manifest>,
-    fingerprint: OnceLock<String>,
+    fingerprint: OnceLock<Result<String, String>>,
     version: OnceLock<Result<String, String>>,
 }
 
@@ -66,22 +63,23 @@ impl ExternalBackend {
     }
 
     /// Digest of the manifest's folder (which holds the model), and what says which interpreter runs it: the output of the
-    /// version command, else the digest of the program.
-    fn digest(&self) -> String {
+    /// version command, else the digest of the program. What can't be read can't be told from what it was before, so then there
+    /// is none, and the backend is not available.
+    fn digest(&self) -> Result<String, String> {
         let m = &self.manifest;
         let mut h = Sha256::new();
         for file in files_below(&m.folder) {
             let name = file.strip_prefix(&m.folder).unwrap_or(&file).to_string_lossy().into_owned();
             h.update((name.len() as u64).to_le_bytes());
             h.update(name.as_bytes());
-            h.update(digest_file(&file));
+            h.update(digest_file(&file)?);
         }
         match self.version() {
             Some(Ok(version)) => h.update(version),
             Some(Err(problem)) => h.update(problem),
-            None => h.update(m.executable(&m.command[0]).map(|p| digest_file(&p)).unwrap_or_default()),
+            None => h.update(m.executable(&m.command[0]).map_or(Ok(Vec::new()), |p| digest_file(&p))?),
         }
-        format!("external-1 version={} content={}", m.version, hex(&h.finalize()))
+        Ok(format!("external-1 version={} content={}", m.version, hex(&h.finalize())))
     }
 
     /// What the version command prints, if there is one. Without an answer the backend is not available: versions could not be
@@ -92,12 +90,15 @@ impl ExternalBackend {
         let ask = || -> Result<String, String> {
             let launch = self.launch(words, &self.manifest.folder)?;
             let (mut running, _lifeline) = Running::start(&launch).map_err(|e| e.to_string())?;
-            let mut lines = Vec::new();
+            let mut text = String::new();
             while let Some(line) = running.next_line(patience).map_err(|e| e.to_string())? {
-                lines.push(line);
+                text = text + &line + "\n";
+                if text.len() > VERSION_BYTES {
+                    return Err(format!("it prints more than {VERSION_BYTES} bytes"));
+                }
             }
             running.finish(patience).map_err(|e| e.to_string())?;
-            Ok(lines.join("\n") + &running.log_tail())
+            Ok(text.strip_suffix('\n').unwrap_or_default().to_owned() + &running.log_tail())
         };
         Some(self.version.get_or_init(ask))
     }
@@ -109,7 +110,10 @@ impl Backend for ExternalBackend {
     }
 
     fn fingerprint(&self) -> String {
-        self.fingerprint.get_or_init(|| self.digest()).clone()
+        match self.fingerprint.get_or_init(|| self.digest()) {
+            Ok(fingerprint) => fingerprint.clone(),
+            Err(problem) => format!("external-1 {problem}"),
+        }
     }
 
     fn probe(&self) -> Availability {
@@ -122,7 +126,10 @@ impl Backend for ExternalBackend {
         match (self.manifest.executable(program), self.version()) {
             (None, _) => missing(self.missing(program)),
             (Some(_), Some(Err(problem))) => missing(format!("its version-command gives no version: {problem}")),
-            (Some(_), _) => Availability::Available,
+            (Some(_), _) => match self.fingerprint.get_or_init(|| self.digest()) {
+                Ok(_) => Availability::Available,
+                Err(problem) => missing(problem.clone()),
+            },
         }
     }
 
@@ -176,7 +183,7 @@ impl Backend for ExternalBackend {
 impl ExternalBackend {
     /// Writes the inputs into a folder that was not there before, so that no old result can be taken for a new one.
     fn write_inputs(&self, scenario: &Scenario, work_dir: &Path) -> Result<PathBuf, RunError> {
-        let place = |e: std::io::Error| failed(format!("cannot write the inputs in {}: {e}", work_dir.display()));
+        let place = |e: std::io::Error| failed(refusal(&work_dir.join("external"), &e));
         let folder = work_dir.canonicalize().map_err(place)?.join("external");
         fs::create_dir(&folder).map_err(place)?;
         for input in &self.manifest.inputs {
@@ -187,7 +194,8 @@ impl ExternalBackend {
                 Input::Paths => write_paths(scenario),
                 Input::Ideal => ideal_table(scenario),
             };
-            fs::write(folder.join(input.file_name()), text).map_err(place)?;
+            let file = folder.join(input.file_name());
+            fs::write(&file, text).map_err(|e| failed(refusal(&file, &e)))?;
         }
         Ok(folder)
     }
@@ -202,7 +210,7 @@ impl ExternalBackend {
         let (mut running, _lifeline) = Running::start(launch).map_err(|e| run_error(self.id(), &e, None))?;
         let to_stdout = self.manifest.output.file == "-";
         let most = most_bytes(scenario);
-        let (mut table, mut said) = (String::new(), VecDeque::new());
+        let (mut table, mut said) = (String::new(), LastLines::default());
         let ended = loop {
             match running.next_line(patience) {
                 Ok(Some(line)) if to_stdout && table.len() as u64 <= most => {
@@ -212,17 +220,12 @@ impl ExternalBackend {
                 Ok(Some(_)) if to_stdout => {
                     return Err(failed(format!("{}: {}", self.id(), too_much("standard output", most))));
                 }
-                Ok(Some(line)) => {
-                    said.push_back(line);
-                    if said.len() > KEPT_LINES {
-                        said.pop_front();
-                    }
-                }
+                Ok(Some(line)) => said.push(line),
                 Ok(None) => break running.finish(patience),
                 Err(e) => break Err(e),
             }
         };
-        let log_tail = said.into_iter().chain([running.log_tail()]).collect::<Vec<_>>().join("\n");
+        let log_tail = said.with(running.log_tail());
         match ended {
             Ok(()) => Ok((table, log_tail)),
             Err(ProcessError::Cancelled) => Err(RunError::Cancelled),
@@ -257,25 +260,6 @@ impl ExternalBackend {
     }
 }
 
-fn most_bytes(scenario: &Scenario) -> u64 {
-    scenario.flows().len() as u64 * BYTES_PER_FLOW + OTHER_BYTES
-}
-
-fn too_much(name: &str, most: u64) -> String {
-    format!("{name} has more than {most} bytes")
-}
-
-fn read_bounded(file: &Path, most: u64) -> Result<String, String> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut bytes = Vec::new();
-    let opened = fs::File::open(file).map_err(|e| format!("it left no {name} ({e})"))?;
-    opened.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
-    if bytes.len() as u64 > most {
-        return Err(too_much(&name, most));
-    }
-    String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))
-}
-
 /// `ideal.txt`: `id ideal_fct_ns` per flow, in flow order.
 fn ideal_table(scenario: &Scenario) -> String {
     let row = |i| format!("{} {}\n", scenario.flow(i).id, ideal_fct(scenario, i).ns_floor());
@@ -299,6 +283,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     entries.map(|e| e.into_path()).filter(|p| p.is_file()).collect()
 }
 
-fn digest_file(file: &Path) -> Vec<u8> {
-    Sha256::digest(fs::read(file).unwrap_or_default()).to_vec()
+fn digest_file(file: &Path) -> Result<Vec<u8>, String> {
+    let bytes = fs::read(file).map_err(|e| unreadable(file, &e))?;
+    Ok(Sha256::digest(bytes).to_vec())
 }

@@ -95,7 +95,7 @@ pub enum FigureError {
         reason: String,
     },
     /// A file or directory could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("{}", crate::atomic::refusal(path, source))]
     Write {
         /// The file or directory.
         path: PathBuf,

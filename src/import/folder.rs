@@ -33,7 +33,7 @@ pub enum ImportError {
         found: Vec<String>,
     },
     /// A file or folder can't be read.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("{}", crate::atomic::unreadable(path, source))]
     Read {
         /// Which.
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 use super::observer::{RunObserver, Sharing, StopFlag};
 use super::suspension::{RunClock, Suspensions};
+use crate::atomic::refusal;
 use crate::store::{Provenance, RunMeta, RunStatus};
 use cpu_time::ThreadTime;
 use mixlab_contract::conformance::check_output;
@@ -58,7 +59,7 @@ pub fn execute(task: Task) -> Executed {
     let observer = RunObserver::new(task.progress, task.stop.clone(), wall.clone(), task.timeout, task.work_dir);
     let verdict = match fresh_dir(&work_dir) {
         Ok(()) => verdict(&*task.backend, &task.scenario, &observer, &task.stop, task.timeout),
-        Err(e) => failed(RunStatus::Failed, format!("cannot make {}: {e}", work_dir.display()), None),
+        Err(e) => failed(RunStatus::Failed, refusal(&work_dir, &e), None),
     };
     let (wall, cpu) = (wall.elapsed(), cpu.elapsed());
     let kept = keep_if_used(&work_dir, verdict.as_ref().is_some_and(|v| v.0 == RunStatus::Failed));

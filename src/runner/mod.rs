@@ -71,6 +71,8 @@ pub struct SweepSummary {
     pub ok: usize,
     /// Runs that failed now.
     pub failed: usize,
+    /// Runs asked for that failed before and were not repeated.
+    pub failed_before: usize,
     /// Runs whose scenario the backend does not model.
     pub unsupported: usize,
     /// Whether the user stopped it.
@@ -88,7 +90,7 @@ pub async fn sweep(
     stop: &StopFlag,
     on_event: &mut dyn FnMut(SweepEvent<'_>),
 ) -> Result<SweepSummary, StoreError> {
-    let mut summary = SweepSummary::default();
+    let mut summary = SweepSummary { failed_before: plan.kept_failed, ..SweepSummary::default() };
     let mut ids = Vec::with_capacity(plan.scenarios.len());
     let mut queue: VecDeque<PlannedRun> = plan.missing.iter().copied().collect();
     let mut active = JoinSet::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
     /// The file given on the command line cannot be read.
-    #[error("cannot read {file}: {source}", file = file.display())]
+    #[error("{}", crate::atomic::unreadable(file, source))]
     Read {
         /// The file.
         file: PathBuf,

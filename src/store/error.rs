@@ -54,7 +54,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file, or one that SQLite keeps beside it, can't be opened.
-    #[error("{} can't be opened; check permissions and owner of the file and its folder", path.display())]
+    #[error(
+        "{} can't be opened; check permissions and owner of the file and its folder, then space and health of the disk (the system log)",
+        path.display()
+    )]
     NoAccess {
         /// The database file.
         path: PathBuf,
@@ -65,8 +68,30 @@ pub enum StoreError {
         /// The database file.
         path: PathBuf,
     },
+    /// The disk, or what is in its place, did not do what it should.
+    #[error(
+        "the disk refused to read or write {} ({source}); look at the system log for why; finished runs are kept, repeat the command when it works again",
+        path.display()
+    )]
+    Disk {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// No shared memory or no locks beside the file, without which there is no write-ahead log.
+    #[error(
+        "{}: no shared memory or locks there ({source}), as on some network file systems, or the disk is full; free some space or use a --root on a local disk",
+        path.display()
+    )]
+    NoSharedMemory {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
     /// A folder or the lock file.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", crate::atomic::refusal(path, source))]
     Io {
         /// What was touched.
         path: PathBuf,
@@ -74,7 +99,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// What is stored contradicts itself.
-    #[error("{} is damaged: {problem}; restore a copy, or delete it and repeat the runs", path.display())]
+    #[error(
+        "{} is damaged or its disk can't read it: {problem}; look at the system log for errors of the disk; if there are none, restore a copy, or move it away and repeat the runs",
+        path.display()
+    )]
     Corrupt {
         /// The database file.
         path: PathBuf,
@@ -121,12 +149,12 @@ pub enum StoreError {
         /// The digest asked for.
         digest: String,
     },
-    /// The SQLite library linked is too old to be trusted with concurrent readers.
-    #[error("SQLite {found} is linked, expected at least {expected}; build with the bundled SQLite")]
-    OldSqlite {
+    /// The SQLite library linked is not the one that was tested.
+    #[error("SQLite {found} is linked, expected the bundled {expected}; build without LIBSQLITE3_SYS_USE_PKG_CONFIG")]
+    OtherSqlite {
         /// Version linked.
         found: String,
-        /// Oldest version accepted.
+        /// The only version accepted.
         expected: &'static str,
     },
     /// Anything else SQLite said.
@@ -142,22 +170,45 @@ pub enum StoreError {
 // Primary result codes (https://www.sqlite.org/rescode.html); extended codes keep them in their low byte.
 const BUSY: i32 = 5;
 const READONLY: i32 = 8;
+const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
+const PROTOCOL: i32 = 15;
 const NOTADB: i32 = 26;
+
+/// SQLite says the same of a lock that somebody has and of one that nobody can get.
+const BUSY_WITH: &str =
+    "another program that writes to the database file (or by none, where a network file system gives no locks)";
+
+/// Kinds of `IOERR` (the second byte of the extended code) that are about locks and shared memory.
+const LOCK_OR_MEMORY: [i32; 7] = [
+    8,  // unlock
+    9,  // shared lock
+    14, // check of a reserved lock
+    15, // lock
+    18, // open shared memory
+    20, // lock shared memory
+    21, // map shared memory
+];
+/// The kind that is about the length of shared memory: a full disk, as far as anybody has seen.
+const MEMORY_SIZE: i32 = 19;
 
 impl StoreError {
     /// Names the cause of a database error at `path`.
     pub(super) fn database(path: &Path, source: sqlx::Error) -> Self {
         let path = path.to_owned();
-        match primary_code(&source) {
-            Some(READONLY) => Self::ReadOnly { path },
-            Some(CANTOPEN) => Self::NoAccess { path },
-            Some(FULL) => Self::DiskFull { path },
-            Some(NOTADB) => Self::NotAStore { path },
-            Some(CORRUPT) => Self::Corrupt { path, problem: source.to_string() },
-            Some(BUSY) => Self::Locked { path, by: "another program that writes to the database file".into() },
+        let Some(extended) = code(&source) else { return Self::Database { path, source } };
+        match (extended & 0xff, extended >> 8) {
+            (READONLY, _) => Self::ReadOnly { path },
+            (CANTOPEN, _) => Self::NoAccess { path },
+            (FULL, _) | (IOERR, MEMORY_SIZE) => Self::DiskFull { path },
+            (NOTADB, _) => Self::NotAStore { path },
+            (CORRUPT, _) => Self::Corrupt { path, problem: source.to_string() },
+            (BUSY, _) => Self::Locked { path, by: BUSY_WITH.into() },
+            (PROTOCOL, _) => Self::NoSharedMemory { path, source },
+            (IOERR, kind) if LOCK_OR_MEMORY.contains(&kind) => Self::NoSharedMemory { path, source },
+            (IOERR, _) => Self::Disk { path, source },
             _ => Self::Database { path, source },
         }
     }
@@ -178,9 +229,9 @@ impl StoreError {
     }
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error().and_then(DatabaseError::code)?;
-    code.parse::<i32>().ok().map(|extended| extended & 0xff)
+/// The extended result code.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error().and_then(DatabaseError::code)?.parse().ok()
 }
 
 /// Attaches the path of the store to what SQLite said.

@@ -14,27 +14,29 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("supervis
 /// Marks the file as ours (`PRAGMA application_id`, shown by `file`): "mixl" in ASCII.
 const APPLICATION_ID: u32 = 0x6d69_786c;
 
-/// SQLite up to 3.51.2 could, rarely, damage a WAL database that several connections use (the "WAL-reset bug").
-const OLDEST_SQLITE: (&str, [u32; 3]) = ("3.51.3", [3, 51, 3]);
+/// The SQLite that Cargo.lock brings in (libsqlite3-sys 0.37.0), with which everything here was tested. Versions up to 3.51.2
+/// could, rarely, damage a WAL database that several connections use (the "WAL-reset bug").
+const SQLITE: &str = "3.51.3";
 
 /// Connects; statements are not logged.
 ///
 /// # Errors
-/// [`StoreError::OldSqlite`], or why the file can't be opened.
+/// [`StoreError::OtherSqlite`], or why the file can't be opened.
 pub(super) async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let mut connection = options.filename(path).disable_statement_logging().connect().await.at(path)?;
     let found: String = query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.at(path)?;
-    let parts: Vec<u32> = found.split('.').map_while(|part| part.parse().ok()).collect();
-    if parts.as_slice() < OLDEST_SQLITE.1.as_slice() {
-        return Err(StoreError::OldSqlite { found, expected: OLDEST_SQLITE.0 });
-    }
-    Ok(connection)
+    expect_sqlite(found).map(|()| connection)
+}
+
+/// Refuses every SQLite but the bundled one.
+fn expect_sqlite(found: String) -> Result<(), StoreError> {
+    if found == SQLITE { Ok(()) } else { Err(StoreError::OtherSqlite { found, expected: SQLITE }) }
 }
 
 /// Version of the SQLite that is built in.
 ///
 /// # Errors
-/// [`StoreError::OldSqlite`], or why not even an empty database in memory can be opened.
+/// [`StoreError::OtherSqlite`], or why not even an empty database in memory can be opened.
 pub async fn sqlite_version() -> Result<String, StoreError> {
     let memory = Path::new(":memory:");
     let mut connection = connect(memory, SqliteConnectOptions::new()).await?;
@@ -135,6 +137,17 @@ mod tests {
         migrate_with(&mut connection, folder.path(), &broken).await.expect_err("there is no such table");
         assert_eq!(schema(&mut connection).await, before);
         assert_eq!(version(&mut connection, folder.path(), 9).await.expect("ours"), 1);
+    }
+
+    #[tokio::test]
+    async fn the_sqlite_at_run_time_is_the_bundled_one_and_any_other_is_refused() {
+        assert_eq!(sqlite_version().await.expect("in memory"), SQLITE);
+        let lock = include_str!("../../Cargo.lock");
+        assert!(lock.contains("name = \"libsqlite3-sys\"\nversion = \"0.37.0\""), "another bundle: see its sqlite3.c");
+        for other in ["3.51.2", "3.52.0", ""] {
+            let refused = expect_sqlite(other.into());
+            assert!(matches!(refused, Err(StoreError::OtherSqlite { .. })), "{refused:?}");
+        }
     }
 
     #[tokio::test]

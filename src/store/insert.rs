@@ -150,7 +150,8 @@ pub(super) async fn make_room(
     Ok(())
 }
 
-/// A new run without its parts; returns its id.
+/// A new run without its parts; returns its id. Of several runs of a backend the one stored last is the newest, so a clock that was
+/// set back between two runs counts as having stood still.
 pub(super) async fn insert_run(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -162,7 +163,9 @@ pub(super) async fn insert_run(
         "INSERT INTO run (scenario_id, backend, fingerprint, status, started_at_unix_ms, wall_ns, cpu_ns,
                           peak_rss_bytes, timed_alone, events, packets, marks, pauses, drops,
                           version, commit_id, host, command, error, log_tail, work_dir)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?1, ?2, ?3, ?4,
+                 max(?5, (SELECT coalesce(max(started_at_unix_ms), 0) FROM run WHERE scenario_id = ?1 AND backend = ?2)),
+                 ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
     )
     .bind(scenario)
     .bind(&meta.backend)

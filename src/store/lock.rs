@@ -10,7 +10,7 @@ use std::path::Path;
 /// Takes the lock of `root`; it is held until the file is dropped.
 ///
 /// # Errors
-/// [`StoreError::Locked`] naming the holder.
+/// [`StoreError::Locked`] naming the holder; [`StoreError::NoSharedMemory`] where files can't be locked.
 pub(super) fn take(root: &Path) -> Result<File, StoreError> {
     let path = root.join("mixlab.lock");
     let io = |e| StoreError::io(&path, e);
@@ -24,7 +24,9 @@ pub(super) fn take(root: &Path) -> Result<File, StoreError> {
             let by = if by.trim().is_empty() { "a process that has just started".into() } else { by.trim().to_owned() };
             return Err(StoreError::Locked { path, by });
         }
-        Err(TryLockError::Error(e)) => return Err(io(e)),
+        Err(TryLockError::Error(e)) => {
+            return Err(StoreError::NoSharedMemory { path, source: sqlx::Error::Io(e) });
+        }
     }
     file.set_len(0).map_err(io)?;
     writeln!(file, "process {} on {}", std::process::id(), host_name()).map_err(io)?;

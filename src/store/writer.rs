@@ -12,7 +12,7 @@ use super::supervision::{has_outcomes, insert_supervision, unsupervised_run};
 use super::{FILE_NAME, MixEntry, RunMeta, RunStatus, format, lock};
 use mixlab_contract::{FlowOutcome, Scenario, Supervision};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection, query_scalar};
+use sqlx::{Connection, query, query_scalar};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
@@ -149,15 +149,19 @@ impl Writer {
         transaction.commit().await.at(path)
     }
 
-    /// Closes the file (folding the write-ahead log into it) and lets the next writer in.
+    /// Closes the file (folding the write-ahead log into it) and lets the next writer in. SQLite folds now and then and when it
+    /// closes, too, but says nothing if the disk refuses; what was folded in vain before is folded again here.
     ///
     /// # Errors
-    /// What the database says; the data is safe in the log then.
+    /// What the database says; the data is in the log then, as far as the disk took it.
     pub async fn close(self) -> Result<(), StoreError> {
         let Self { connection, path, lock } = self;
-        let closed = connection.into_inner().close().await.at(&path);
+        let mut connection = connection.into_inner();
+        // Passive: waits for no reader. What readers keep from being folded is made durable in the log.
+        let folded = query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await.at(&path);
+        let closed = connection.close().await.at(&path);
         drop(lock);
-        closed
+        folded.and(closed)
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Checkpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// A file or folder can't be read or written.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{}: {source}; {}", path.display(), crate::atomic::advice(source))]
     File {
         /// Which.
         path: PathBuf,

@@ -11,11 +11,10 @@ use super::course::Course;
 use super::log::Scalar;
 use crate::atomic;
 use mixlab_contract::{Backend, RunError, Supervision};
+use mixlab_m4::PaperBackend;
 use mixlab_m4::paper::{Checkpoint, Rules, parameters};
 use mixlab_m4::train::Lesson;
 use mixlab_m4::train::paper::{Drawn, Options, Period, Sequence, SequenceError, Trainer, periods};
-use mixlab_m4::weights::manifest::{MANIFEST_FILE, TENSORS_FILE};
-use mixlab_m4::{PaperBackend, weights::WeightsError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -181,22 +180,9 @@ impl Course for Paper {
         Box::new(PaperBackend::new(self.model(), Rules::default()))
     }
 
-    /// Manifest and tensors are written beside their places and then moved there, one right after the other: a folder between
-    /// the two moves is refused by its digest, never read as a mixture.
+    /// Tensors and manifest appear one right after the other: a folder between the two is refused by its digest, never read as a
+    /// mixture.
     fn save(&self, folder: &Path) -> io::Result<()> {
-        let hidden = folder.join(format!(".weights.{}.partial", std::process::id()));
-        std::fs::create_dir_all(&hidden)?;
-        let saved = self.model().save(&hidden).map_err(|e| match e {
-            WeightsError::File { source, .. } => source,
-            other => io::Error::other(other.to_string()),
-        });
-        let moved = saved.and_then(|()| {
-            let place =
-                |name: &str| std::fs::read(hidden.join(name)).and_then(|b| atomic::write(&folder.join(name), &b));
-            [TENSORS_FILE, MANIFEST_FILE].into_iter().try_for_each(place)
-        });
-        // Best effort: what is left is hidden and written over by the next call of this process.
-        let _ = std::fs::remove_dir_all(&hidden);
-        moved
+        self.model().files().iter().try_for_each(|(name, bytes)| atomic::write(&folder.join(name), bytes))
     }
 }

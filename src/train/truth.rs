@@ -16,8 +16,7 @@ pub fn outcomes(scenario: &Scenario, backend: &dyn Backend, folder: &Path) -> Re
         return Ok(decode(&bytes));
     }
     let outcomes = backend.run(scenario, &Silent)?.outcomes;
-    let _ = std::fs::create_dir_all(folder);
-    let _ = std::fs::write(file, encode(&outcomes));
+    let _ = crate::atomic::write(&file, &encode(&outcomes));
     Ok(outcomes)
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {file}: {source}", file = file.display())]
+#[error("{}", crate::atomic::refusal(file, source))]
 pub struct WriteError {
     /// The file.
     pub file: PathBuf,

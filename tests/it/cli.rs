@@ -90,7 +90,7 @@ fn runs_that_exceed_the_time_limit_fail_and_can_be_retried() {
     call(5, &["--timeout", "1ms", "packet"]);
     let (out, _) = call(0, &["status"]);
     assert!(out.contains("time limit of 0.001 s"), "{out}");
-    let (_, err) = call(0, &["packet"]);
+    let (_, err) = call(5, &["packet"]);
     assert!(err.contains("failed or unsupported before"), "{err}");
     let (_, err) = call(0, &["--retry-failed", "packet"]);
     assert!(err.contains("1 runs finished"), "{err}");

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 
 /// Copies `ideal.txt` as the result.
-const GOOD: &str = "while read -r id ns; do echo \"$id,$ns\"; done < ideal.txt > out.csv";
+pub const GOOD: &str = "while read -r id ns; do echo \"$id,$ns\"; done < ideal.txt > out.csv";
 
 /// A current directory with the backend `stand-in` in `backends/`, whose program does `body` with the backend's folder as `$1`.
-struct Stage(TempDir);
+pub struct Stage(TempDir);
 
 impl Stage {
-    fn new(body: &str, manifest: impl Fn(String) -> String) -> Self {
+    pub fn new(body: &str, manifest: impl Fn(String) -> String) -> Self {
         let dir = tempdir().expect("a temporary directory");
         let folder = dir.path().join("backends/stand-in");
         fs::create_dir_all(&folder).expect("writable");
@@ -29,38 +29,47 @@ impl Stage {
         stage
     }
 
-    fn doing(body: &str) -> Self {
+    /// With a program that works.
+    pub fn good() -> Self {
+        Self::doing(GOOD)
+    }
+
+    pub fn doing(body: &str) -> Self {
         Self::new(body, |text| text)
     }
 
-    fn program(&self, body: &str) {
+    pub fn program(&self, body: &str) {
         let program = self.folder().join("run");
         fs::write(&program, format!("#!/bin/sh\n{body}\n")).expect("writable");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("ours");
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn folder(&self) -> PathBuf {
         self.0.path().join("backends/stand-in")
     }
 
-    fn args<'a>(&self, mixes: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    pub fn args<'a>(&self, mixes: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         ["--root", "r", "--mixes", mixes, "--nr-flows", "100"].into_iter().chain(more.iter().copied()).collect()
     }
 
     /// Runs it and requires the exit code; returns stderr.
-    fn run(&self, code: i32, more: &[&str]) -> String {
+    pub fn run(&self, code: i32, more: &[&str]) -> String {
         let mixes = demo();
         run_expecting(code, self.0.path(), &self.args(&mixes, &[more, &["stand-in"]].concat())).1
     }
 
     /// The run fails with an error that contains `want`.
-    fn fails_with(&self, want: &str) {
+    pub fn fails_with(&self, want: &str) {
         let err = self.run(5, &["--timeout", "20s"]);
         assert!(err.contains("failed") && err.contains(want), "{want} is not in: {err}");
     }
 }
 
-fn demo() -> String {
+pub fn demo() -> String {
     file("spec/0.mix.json").display().to_string()
 }
 
@@ -151,7 +160,7 @@ fn lives(pid: &str) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < Duration::from_secs(20), "waited too long until {what}");

@@ -18,7 +18,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A scenario whose transport config.txt can say, and its outcomes.
-fn example(seed: u64, closed: bool) -> (Scenario, Vec<FlowOutcome>) {
+pub fn example(seed: u64, closed: bool) -> (Scenario, Vec<FlowOutcome>) {
     let scope = Scope { closed_loops: false, mixed_links: false, ..Scope::default() };
     let mut parts = random_scenario(seed, scope).into_parts();
     let m = Marking { k_min: Bytes(4000), k_max: Bytes(16_000), p_max: 0.2 };
@@ -31,7 +31,7 @@ fn example(seed: u64, closed: bool) -> (Scenario, Vec<FlowOutcome>) {
     (scenario, outcomes)
 }
 
-fn write_folder(dir: &Path, scenario: &Scenario, outcomes: &[FlowOutcome]) {
+pub fn write_folder(dir: &Path, scenario: &Scenario, outcomes: &[FlowOutcome]) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("config.txt"), write_config(scenario, &ConfigFiles::default()).unwrap()).unwrap();
     fs::write(dir.join("topology.txt"), write_topology(scenario)).unwrap();

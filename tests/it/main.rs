@@ -5,6 +5,8 @@ mod cli;
 mod conformance;
 mod export;
 mod external;
+#[cfg(target_os = "linux")]
+mod faults;
 mod figure_tables;
 mod figures;
 mod import;

@@ -109,6 +109,12 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     shown.map(|e| (e.path(), std::fs::read(e.path()).expect("readable"))).collect()
 }
 
+/// Names of half-written files in `folder`.
+fn hidden(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|e| e.file_name().to_string_lossy().into_owned()).filter(|n| n.ends_with(".partial")).collect()
+}
+
 /// A picture or table is complete: it has its last bytes.
 fn whole(path: &Path, content: &[u8]) -> bool {
     match path.extension().and_then(|e| e.to_str()) {
@@ -174,6 +180,11 @@ fn nothing_is_lost_repeated_or_left_half_whatever_the_moment_of_the_kill() {
         assert!(std::fs::read(dir.join("flows.csv")).expect("there before") == exported, "half an export");
         place.kill("figures", &draw, drawing);
         assert!(files(&dir.join("drawn")) == drawn, "half a figure");
+        run_expecting(0, &dir, &export);
+        run_expecting(0, &dir, &draw);
+        for folder in [&dir, &dir.join("drawn")] {
+            assert!(hidden(folder).is_empty(), "left behind: {:?}", hidden(folder));
+        }
         for left in [&root, &figures] {
             std::fs::remove_dir_all(dir.join(left)).expect("ours");
         }
@@ -188,7 +199,7 @@ fn nothing_is_lost_repeated_or_left_half_whatever_the_moment_of_the_kill() {
 }
 
 /// A store as version 1 of the format left it.
-fn older_store(dir: &Path, root: &str) {
+pub fn older_store(dir: &Path, root: &str) {
     std::fs::create_dir_all(dir.join(root)).expect("writable");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

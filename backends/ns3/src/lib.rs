@@ -21,6 +21,7 @@
 //! Left out: TCP online or on several threads; several threads online.
 
 mod backend;
+pub mod bounded;
 mod compile;
 mod install;
 mod online;

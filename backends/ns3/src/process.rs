@@ -4,7 +4,8 @@
 //!   killed runner leaves no orphan; the caller itself kills the whole group on every way out ([`Running`]'s `Drop`).
 //! - *Exit before reaping*: the exit is observed without freeing the process id, then the group is killed (whatever the
 //!   program left behind), then the id is given back. No signal can hit a stranger.
-//! - Standard output comes line by line through a bounded channel; of standard error the last 16 KiB are kept.
+//! - Standard output comes line by line through a bounded channel; of standard error the last 16 KiB are kept. A program that
+//!   writes more than is read has to wait; it never costs its caller more than [`WAITING_LINES`] × [`LONGEST_LINE`] bytes.
 //! - *Ctrl-Z*: a terminal stops only the group in the foreground, so whoever stops the caller stops the programs with
 //!   [`suspend_all`] first; the time until [`resume_all`] counts against no time limit.
 
@@ -12,7 +13,7 @@ use mixlab_contract::{Observer, RunError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,8 +26,10 @@ use std::time::{Duration, Instant};
 const LONGEST_LINE: usize = 64 * 1024;
 /// Bytes of standard error that are kept.
 const LOG_BYTES: usize = 16 * 1024;
-/// Lines that wait to be read before the program has to wait.
-const WAITING_LINES: usize = 4096;
+/// Lines that wait to be read before the program has to wait: 16 MiB at most.
+const WAITING_LINES: usize = 256;
+/// The problem of a last line without an end.
+const CUT_OFF: &str = "cut off";
 /// How long the end of standard error is waited for once the program is dead.
 const LOG_GRACE: Duration = Duration::from_secs(1);
 /// How often a start is tried while the executable is busy.
@@ -97,7 +100,7 @@ pub enum ProcessError {
     #[error("no end after {} s, killed", .0.as_secs_f64())]
     TimeLimit(Duration),
     /// It failed by its own account.
-    #[error("ended with {0}")]
+    #[error("ended with {status}{}", likely_cause(.0), status = .0)]
     Exit(ExitStatus),
     /// It wrote something that is not a line of text.
     #[error("output line {line} is {problem}")]
@@ -110,6 +113,18 @@ pub enum ProcessError {
     /// The system refused.
     #[error("cannot wait for the program: {0}")]
     Wait(std::io::Error),
+}
+
+/// What is behind an exit status that a person may not know to read. The keepers of programs that are not ours (`GUARD`s) pass
+/// a signal on as 128 + its number, as shells do.
+fn likely_cause(status: &ExitStatus) -> &'static str {
+    let kill = Signal::KILL.as_raw();
+    if status.signal() == Some(kill) || status.code() == Some(128 + kill) {
+        ": killed from outside, perhaps by the system's out-of-memory killer (the system log says so); \
+         give it more memory or fewer jobs beside it, then repeat with --retry-failed"
+    } else {
+        ""
+    }
 }
 
 /// How long to go on.
@@ -196,6 +211,10 @@ impl Running {
                     return Ok(Some(line));
                 }
                 Ok(Err(problem)) => {
+                    if problem == CUT_OFF {
+                        // Whoever is killed in the middle of a line has not written a bad one: its end says more.
+                        self.finish(patience)?;
+                    }
                     self.kill().ok();
                     return Err(ProcessError::NotText { line: self.line_number + 1, problem });
                 }
@@ -319,7 +338,7 @@ fn forward_lines(mut stdout: impl BufRead, lines: &SyncSender<Result<String, &'s
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(_) => Err("unreadable"),
             Ok(_) if bytes.len() > LONGEST_LINE => Err("longer than 64 KiB"),
-            Ok(_) if bytes.pop() != Some(b'\n') => Err("cut off"),
+            Ok(_) if bytes.pop() != Some(b'\n') => Err(CUT_OFF),
             Ok(_) => String::from_utf8(std::mem::take(&mut bytes)).map_err(|_| "not UTF-8"),
         };
         let last = line.is_err();

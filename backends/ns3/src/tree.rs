@@ -12,6 +12,7 @@
 //! They route flows themselves, so scenarios with other paths than ECMP's are unsupported. Left out: the original HPCC
 //! program (ns-3.17), whose flow file has no ids and whose buffer and window mean something else.
 
+use crate::bounded::{LastLines, most_bytes, read_bounded};
 use crate::compile::{CompileError, Recipe, cache_dir};
 use crate::process::{Launch, Patience, ProcessError, Running, clean_environment, run_error};
 use crate::scenario_text::check;
@@ -23,7 +24,6 @@ use mixlab_contract::{
     Availability, Backend, Counters, FlowOutcome, Observer, RunError, RunOutput, Scenario, Unsupported,
 };
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -36,8 +36,6 @@ const TROUBLE: [&str; 7] =
     ["unknown rate", "assert failed", "ns_assert failed", "fatal error", "terminate called", "msg=", "exception"];
 /// Where a tree keeps its libraries: CMake's place, and waf's.
 const LIBRARY_DIRS: [&str; 2] = ["build/lib", "build"];
-/// Lines of the program's output that are kept for the log.
-const KEPT_LINES: usize = 50;
 
 /// An ns-3 tree of the HPCC family as a backend.
 #[derive(Debug)]
@@ -45,7 +43,7 @@ pub struct Ns3Tree {
     dir: PathBuf,
     cache: Option<PathBuf>,
     time_limit: Option<Duration>,
-    fingerprint: OnceLock<String>,
+    fingerprint: OnceLock<Result<String, String>>,
 }
 
 /// How the tree's program is started.
@@ -118,6 +116,21 @@ impl Ns3Tree {
         })
     }
 
+    /// Digest of the program and the libraries it may load. What can't be read can't be told from what it was before.
+    fn digest(&self) -> Result<String, String> {
+        let mut h = Sha256::new();
+        let entry = match self.entry() {
+            Some(Entry::Binary(binary)) => vec![binary],
+            Some(Entry::Script(..)) => vec![self.dir.join("scratch/third.cc")],
+            None => vec![],
+        };
+        let libraries = LIBRARY_DIRS.iter().flat_map(|dir| files_in(&self.dir.join(dir)));
+        for file in entry.into_iter().chain(libraries.filter(|f| f.to_string_lossy().contains(".so"))) {
+            h.update(Sha256::digest(fs::read(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))?));
+        }
+        Ok(format!("ns3-hpcc-1 tree={}", hex(&h.finalize())))
+    }
+
     fn missing(&self) -> (String, String) {
         let reason = format!(
             "{} is no tree with scratch/third.cc and ns3 or waf, and none with build/scratch/*third*",
@@ -133,25 +146,19 @@ impl Backend for Ns3Tree {
     }
 
     fn fingerprint(&self) -> String {
-        let digest = || {
-            let mut h = Sha256::new();
-            let entry = match self.entry() {
-                Some(Entry::Binary(binary)) => vec![binary],
-                Some(Entry::Script(..)) => vec![self.dir.join("scratch/third.cc")],
-                None => vec![],
-            };
-            let libraries = LIBRARY_DIRS.iter().flat_map(|dir| files_in(&self.dir.join(dir)));
-            for file in entry.into_iter().chain(libraries.filter(|f| f.to_string_lossy().contains(".so"))) {
-                h.update(Sha256::digest(fs::read(file).unwrap_or_default()));
-            }
-            format!("ns3-hpcc-1 tree={}", hex(&h.finalize()))
-        };
-        self.fingerprint.get_or_init(digest).clone()
+        match self.fingerprint.get_or_init(|| self.digest()) {
+            Ok(fingerprint) => fingerprint.clone(),
+            Err(problem) => format!("ns3-hpcc-1 {problem}"),
+        }
     }
 
     fn probe(&self) -> Availability {
         let compiler = || Recipe::guard().err().map(|e| (e.to_string(), "apt-get install -y g++".into()));
-        let missing = if self.entry().is_none() { Some(self.missing()) } else { compiler() };
+        let unreadable = || {
+            let problem = self.fingerprint.get_or_init(|| self.digest()).as_ref().err()?;
+            Some((problem.clone(), "look at the system log for what is wrong with the disk".into()))
+        };
+        let missing = if self.entry().is_none() { Some(self.missing()) } else { compiler().or_else(unreadable) };
         missing.map_or(Availability::Available, |(reason, hint)| Availability::Missing { reason, hint })
     }
 
@@ -215,23 +222,20 @@ fn write_inputs(scenario: &Scenario, work_dir: &Path) -> Result<PathBuf, RunErro
 /// Runs the program to its end and returns the end of what it said. Lines that announce trouble end it.
 fn supervise(launch: &Launch, patience: Patience<'_>) -> Result<String, RunError> {
     let (mut running, _lifeline) = Running::start(launch).map_err(|e| run_error("ns3", &e, None))?;
-    let mut said: VecDeque<String> = VecDeque::new();
+    let mut said = LastLines::default();
     let mut trouble = None;
     let ended = loop {
         match running.next_line(patience) {
             Ok(Some(line)) => {
                 trouble = trouble.or_else(|| trouble_in(&line));
-                said.push_back(line);
-                if said.len() > KEPT_LINES {
-                    said.pop_front();
-                }
+                said.push(line);
             }
             Ok(None) => break running.finish(patience),
             Err(e) => break Err(e),
         }
     };
     let errors = running.log_tail();
-    let log_tail = said.into_iter().chain([errors.clone()]).collect::<Vec<_>>().join("\n");
+    let log_tail = said.with(errors.clone());
     let trouble = trouble.or_else(|| errors.lines().find_map(trouble_in));
     match (ended, trouble) {
         (Err(ProcessError::Cancelled), _) => Err(RunError::Cancelled),
@@ -248,7 +252,8 @@ fn trouble_in(line: &str) -> Option<String> {
 
 /// The outcome of every flow; a flow without a row is a failure, since nothing else tells a cut-off file from a whole one.
 fn read_results(scenario: &Scenario, file: &Path) -> Result<Vec<FlowOutcome>, String> {
-    let text = fs::read_to_string(file).map_err(|e| format!("ns3 left no results ({}: {e})", file.display()))?;
+    let text =
+        read_bounded(file, most_bytes(scenario)).map_err(|e| format!("ns3 left no results that can be used: {e}"))?;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("fct.txt is cut off in its last line".into());
     }

@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::original;
 use super::weights::Weights;
-use crate::weights::{Manifest, WeightsError};
+use crate::weights::{Manifest, Tensors, WeightsError};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -61,10 +61,21 @@ impl Checkpoint {
     /// # Errors
     /// [`WeightsError::File`]
     pub fn save(&self, folder: &Path) -> Result<(), WeightsError> {
+        let (manifest, tensors) = self.manifest();
+        manifest.save(folder, &tensors)
+    }
+
+    /// The same as names and contents of files, in the order in which they must be written.
+    pub fn files(&self) -> [(&'static str, Vec<u8>); 2] {
+        let (manifest, tensors) = self.manifest();
+        manifest.files(&tensors)
+    }
+
+    fn manifest(&self) -> (Manifest, Tensors) {
         let tensors = self.weights.to_tensors();
         let config = serde_json::to_value(&self.weights.config).expect("dimensions are JSON");
         let (controls, provenance) = (self.congestion_controls.clone(), self.provenance.clone());
-        Manifest::new(ARCHITECTURE, config, controls, provenance, &tensors).save(folder, &tensors)
+        (Manifest::new(ARCHITECTURE, config, controls, provenance, &tensors), tensors)
     }
 
     /// Digest of the weights: the same in any file format.

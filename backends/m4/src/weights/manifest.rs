@@ -61,13 +61,18 @@ impl Manifest {
         folder.join(MANIFEST_FILE).is_file()
     }
 
+    /// Names and contents of the files of a folder of weights: the tensors, then the manifest, which says what they must be.
+    pub fn files(&self, tensors: &Tensors) -> [(&'static str, Vec<u8>); 2] {
+        let text = serde_json::to_string_pretty(self).expect("strings and numbers are JSON") + "\n";
+        [(TENSORS_FILE, safetensors::encode(tensors)), (MANIFEST_FILE, text.into_bytes())]
+    }
+
     /// Writes manifest and tensors into `folder`.
     ///
     /// # Errors
     /// [`WeightsError::File`].
     pub fn save(&self, folder: &Path, tensors: &Tensors) -> Result<(), WeightsError> {
-        let text = serde_json::to_string_pretty(self).expect("strings and numbers are JSON") + "\n";
-        for (name, bytes) in [(TENSORS_FILE, safetensors::encode(tensors)), (MANIFEST_FILE, text.into_bytes())] {
+        for (name, bytes) in self.files(tensors) {
             let path = folder.join(name);
             std::fs::write(&path, bytes).map_err(|source| WeightsError::File { path, source })?;
         }

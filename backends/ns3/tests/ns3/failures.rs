@@ -92,6 +92,14 @@ fn a_crash_is_a_failure_with_its_log() {
 }
 
 #[test]
+fn a_kill_is_said_to_be_perhaps_for_memory_even_in_the_middle_of_a_line() {
+    StandIn::new("kill -KILL $$")
+        .fails_with("signal: 9 (SIGKILL): killed from outside, perhaps by the system's out-of-memory");
+    StandIn::new("printf 'flow 0 '; kill -KILL $$").fails_with("out-of-memory");
+    StandIn::new("printf 'flow 0 '; exit 0").fails_with("output line 1 is cut off");
+}
+
+#[test]
 fn a_bad_exit_after_a_complete_answer_is_a_failure() {
     StandIn::printing(&good_lines(&scenario()), "exit 1").fails_with("exit status: 1");
 }
