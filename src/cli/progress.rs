@@ -216,9 +216,10 @@ impl<'a> Progress<'a> {
 }
 
 /// A step of a training as an event, if events were asked for.
-pub fn trained(common: &Common, step: u64, of: u64, scalars: &[Scalar]) {
-    if common.message_format == MessageFormat::Ndjson {
-        print_line(&events::trained(step, of, scalars).to_string());
+pub fn trained(common: &Common, step: u64, of: u64, scalars: &[Scalar]) -> std::io::Result<()> {
+    match common.message_format {
+        MessageFormat::Ndjson => writeln!(std::io::stdout(), "{}", events::trained(step, of, scalars)),
+        MessageFormat::Human => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::learning::{Architecture, LearningArgs};
 use super::sweep::{execute_on, exit_of, provenance, watch_signals};
-use super::{progress, remark, warn};
+use super::{no_stdout, progress, remark, warn};
 use crate::backends::{self, BackendOptions};
 use crate::dataset::Dataset;
 use crate::figures::{self, Page, Request, Training};
@@ -381,7 +381,7 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
     let length = course.length();
     let bar = progress::bar(common, length, course.step(), course.unit());
-    let mut validated = String::new();
+    let (mut validated, mut unsaid) = (String::new(), None);
     let ended = session.run(
         course,
         &mut Surroundings {
@@ -392,7 +392,8 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
                 if let Some(mean) = value("validation_mean") {
                     validated = format!("  validation error {:.1} %", mean * 100.0);
                 }
-                progress::trained(common, step, length, scalars);
+                // As in a sweep: a stdout that is gone does not cost the training, but is an error in the end.
+                unsaid = unsaid.take().or(progress::trained(common, step, length, scalars).err());
                 bar.set_position(step);
                 bar.set_message(format!("loss {:.4}{validated}", value("loss").unwrap_or(f64::NAN)));
             },
@@ -400,7 +401,10 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
     );
     bar.finish_and_clear();
     signals.abort();
-    Ok(ended?)
+    match unsaid.filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe) {
+        Some(why) => Err(no_stdout(&why)),
+        None => Ok(ended?),
+    }
 }
 
 /// The loss curve so far, in the training's folder.
