@@ -87,6 +87,10 @@ fn control_feature(scenario: &Scenario) -> Option<String> {
         CongestionControl::Dctcp { .. } => vec![],
         CongestionControl::Hpcc { telemetry_multiplier: 0, .. } => return Some("a telemetry multiplier of 0".into()),
         CongestionControl::Hpcc { .. } if t.window.is_none() => return Some("HPCC without a window".into()),
+        CongestionControl::Hpcc { .. } if scenario.base_rtt() == SimDuration::ZERO => {
+            // Its utilisation is an average over the base RTT: 0 ÷ 0, and what C++ makes of that as an integer is undefined.
+            return Some("HPCC without propagation delay".into());
+        }
         CongestionControl::Hpcc { .. } => vec![],
         CongestionControl::Timely { t_low, t_high, .. } => vec![t_low, t_high],
         CongestionControl::Tcp { queue, .. } => queue.times().map_or(vec![], Vec::from),

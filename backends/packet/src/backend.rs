@@ -169,7 +169,12 @@ fn control_times(scenario: &Scenario) -> Vec<SimDuration> {
 }
 
 fn timers(scenario: &Scenario) -> Option<String> {
-    let dcqcn = matches!(scenario.transport().congestion_control, CongestionControl::Dcqcn { .. });
+    let control = scenario.transport().congestion_control;
+    if matches!(control, CongestionControl::Hpcc { .. }) && scenario.base_rtt() == SimDuration::ZERO {
+        // Its utilisation is an average over the base RTT: 0 ÷ 0.
+        return Some("HPCC without propagation delay".into());
+    }
+    let dcqcn = matches!(control, CongestionControl::Dcqcn { .. });
     (dcqcn && control_times(scenario).contains(&SimDuration::ZERO)).then(|| "a DCQCN timer of 0 ns".into())
 }
 
