@@ -49,7 +49,7 @@ fn contractual(seed: u64) -> Scenario {
 }
 
 /// Equal outcomes of all flows and equal counts of packets, marks, pauses and drops.
-fn agree(ours: &dyn Backend, theirs: &dyn Backend, scenario: &Scenario) -> Held {
+pub fn agree(ours: &dyn Backend, theirs: &dyn Backend, scenario: &Scenario) -> Held {
     if ours.check(scenario).is_err() || theirs.check(scenario).is_err() {
         return Ok(false);
     }
