@@ -4,7 +4,7 @@ use crate::fidelity::{Clean, Fidelity, Ns3};
 use crate::network::PacketNetwork;
 use crate::probe::{Probe, Supervisor, Unobserved};
 use crate::queue::{EventQueue, FineWheel, Wheel};
-use crate::telemetry::rate_code;
+use crate::telemetry::{SENT_UNIT, rate_code};
 use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::units::PS_PER_NS;
@@ -203,6 +203,14 @@ fn ns3_links(scenario: &Scenario) -> Option<String> {
     }
     if matches!(t.congestion_control, CongestionControl::Hpcc { telemetry_multiplier: 0, .. }) {
         return Some("a telemetry multiplier of 0".into());
+    }
+    if let CongestionControl::Hpcc { telemetry_multiplier, .. } = t.congestion_control {
+        let (packet, unit) = (t.payload.0 + t.data_header().0, SENT_UNIT * u64::from(telemetry_multiplier));
+        if packet < unit {
+            // A port that sent a packet may have counted nothing: utilisation 0, by which the rate is divided, and what C++ makes
+            // of infinity as an integer is undefined.
+            return Some(format!("HPCC telemetry in units of {unit} bytes, more than a packet's {packet},"));
+        }
     }
     for link in topology.links() {
         if link.rate < SLOWEST_LINK || link.delay > LONGEST_DELAY {
