@@ -1,5 +1,7 @@
 //! Integration tests of the whole, one binary, modules by topic.
 
+#[path = "../../backends/contract/tests/support/cases.rs"]
+mod cases;
 mod check;
 mod cli;
 mod conformance;

@@ -27,15 +27,15 @@ Minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-/// The delay enters as seconds in 64.64 fixed point, rounded down, which makes the result a byte smaller than the formula
-/// at 10 Gb/s and 1 us (8455). That byte decides when pauses are sent.
+/// The delay enters as ns-3's Time::GetSeconds gives it: seconds in 64.64 fixed point, rounded down, then as a double. That makes
+/// the result a byte smaller than the formula at 10 Gb/s and 1 us (8455), and that byte decides when pauses are sent.
 uint64_t
 Headroom(uint64_t payload, uint64_t rate, uint64_t delay)
 {
     using Wide = unsigned __int128;
-    const Wide seconds = (static_cast<Wide>(delay) << 64) / 1'000'000'000ULL;
-    const Wide inFlight = static_cast<Wide>(std::min(rate, HEADROOM_RATE_CAP)) * seconds / 4;
-    return 2 * (payload + 48) + HEADROOM_CONSTANT + static_cast<uint64_t>(inFlight >> 64);
+    const double seconds = static_cast<double>((static_cast<Wide>(delay) << 64) / 1'000'000'000ULL) / 0x1p64;
+    const double inFlight = 2.0 * static_cast<double>(std::min(rate, HEADROOM_RATE_CAP)) * seconds / 8.0;
+    return static_cast<uint64_t>(static_cast<double>(2 * (payload + 48) + HEADROOM_CONSTANT) + inFlight);
 }
 
 /// Rates the telemetry header has a code for; others are written as 0, as in the original.

@@ -14,6 +14,8 @@ use std::fmt::Write;
 
 /// Rates the HPCC telemetry header has codes for, in Gb/s.
 const TELEMETRY_GBPS: [u64; 8] = [25, 50, 100, 200, 400, 10, 100_000, 40];
+/// Bytes per unit of the telemetry header's sent counter, before its multiplier.
+const SENT_UNIT: u64 = 128;
 /// Largest packet the program sends: far above any, small enough for its integer arithmetic.
 const LARGEST_PACKET: u64 = 1 << 30;
 /// Nodes the program makes at most.
@@ -87,7 +89,18 @@ fn control_feature(scenario: &Scenario) -> Option<String> {
         CongestionControl::Dctcp { .. } => vec![],
         CongestionControl::Hpcc { telemetry_multiplier: 0, .. } => return Some("a telemetry multiplier of 0".into()),
         CongestionControl::Hpcc { .. } if t.window.is_none() => return Some("HPCC without a window".into()),
-        CongestionControl::Hpcc { .. } => vec![],
+        CongestionControl::Hpcc { .. } if scenario.base_rtt() == SimDuration::ZERO => {
+            // Its utilisation is an average over the base RTT: 0 ÷ 0, and what C++ makes of that as an integer is undefined.
+            return Some("HPCC without propagation delay".into());
+        }
+        CongestionControl::Hpcc { telemetry_multiplier, .. } => {
+            let (packet, unit) = (t.payload.0 + t.data_header().0, SENT_UNIT * u64::from(telemetry_multiplier));
+            if packet < unit {
+                // A port may have counted nothing: the rate is divided by 0, and infinity as an integer is undefined in C++.
+                return Some(format!("HPCC telemetry in units of {unit} bytes, more than a packet's {packet},"));
+            }
+            vec![]
+        }
         CongestionControl::Timely { t_low, t_high, .. } => vec![t_low, t_high],
         CongestionControl::Tcp { queue, .. } => queue.times().map_or(vec![], Vec::from),
         CongestionControl::Dcqcn { alpha_interval, decrease_interval, increase_interval, .. } => {

@@ -4,7 +4,7 @@ use crate::fidelity::{Clean, Fidelity, Ns3};
 use crate::network::PacketNetwork;
 use crate::probe::{Probe, Supervisor, Unobserved};
 use crate::queue::{EventQueue, FineWheel, Wheel};
-use crate::telemetry::rate_code;
+use crate::telemetry::{SENT_UNIT, rate_code};
 use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::units::PS_PER_NS;
@@ -169,7 +169,12 @@ fn control_times(scenario: &Scenario) -> Vec<SimDuration> {
 }
 
 fn timers(scenario: &Scenario) -> Option<String> {
-    let dcqcn = matches!(scenario.transport().congestion_control, CongestionControl::Dcqcn { .. });
+    let control = scenario.transport().congestion_control;
+    if matches!(control, CongestionControl::Hpcc { .. }) && scenario.base_rtt() == SimDuration::ZERO {
+        // Its utilisation is an average over the base RTT: 0 ÷ 0.
+        return Some("HPCC without propagation delay".into());
+    }
+    let dcqcn = matches!(control, CongestionControl::Dcqcn { .. });
     (dcqcn && control_times(scenario).contains(&SimDuration::ZERO)).then(|| "a DCQCN timer of 0 ns".into())
 }
 
@@ -198,6 +203,14 @@ fn ns3_links(scenario: &Scenario) -> Option<String> {
     }
     if matches!(t.congestion_control, CongestionControl::Hpcc { telemetry_multiplier: 0, .. }) {
         return Some("a telemetry multiplier of 0".into());
+    }
+    if let CongestionControl::Hpcc { telemetry_multiplier, .. } = t.congestion_control {
+        let (packet, unit) = (t.payload.0 + t.data_header().0, SENT_UNIT * u64::from(telemetry_multiplier));
+        if packet < unit {
+            // A port that sent a packet may have counted nothing: utilisation 0, by which the rate is divided, and what C++ makes
+            // of infinity as an integer is undefined.
+            return Some(format!("HPCC telemetry in units of {unit} bytes, more than a packet's {packet},"));
+        }
     }
     for link in topology.links() {
         if link.rate < SLOWEST_LINK || link.delay > LONGEST_DELAY {

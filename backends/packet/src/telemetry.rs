@@ -5,7 +5,7 @@
 //! mean: any link rate, picoseconds, bytes. Both cost 42 bytes on the wire. Source: Li et al. 2019; ns-3 of its authors.
 
 /// Bytes per unit of the sent counter and of the queue length on the wire.
-const SENT_UNIT: u64 = 128;
+pub(crate) const SENT_UNIT: u64 = 128;
 const QUEUE_UNIT: u64 = 80;
 /// Link rates a wire record can name, by code.
 const LINE_RATES_GBPS: [u64; 8] = [25, 50, 100, 200, 400, 10, 100_000, 40];

@@ -227,5 +227,10 @@ fn what_ns3_would_not_do_the_same_way_is_refused() {
         assert!(PacketBackend::NS3.check(&scenario).is_err_and(|e| e.feature.contains(reason)));
         assert_eq!(PacketBackend::CLEAN.check(&scenario), Ok(()), "clean has an answer");
     }
+    let tiny = with_transport(random_scenario(1, Scope::default()), |t| {
+        (t.payload, t.window, t.congestion_control) = (Bytes(1), Some(Bytes(5_000)), hpcc(1));
+    });
+    assert!(PacketBackend::NS3.check(&tiny).is_err_and(|e| e.feature.contains("units of 128 bytes")));
+    assert_eq!(PacketBackend::CLEAN.check(&tiny), Ok(()), "clean counts bytes");
     assert!(PacketBackend::NS3.check(&random_scenario(1, Scope::default())).is_ok());
 }

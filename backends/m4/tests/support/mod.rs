@@ -1,5 +1,7 @@
 //! Small models with random weights, for tests.
 
+#![allow(dead_code, reason = "shared by several binaries, each of which uses a part")]
+
 use mixlab_m4::Checkpoint;
 use mixlab_m4::paper::{Config, Weights};
 
