@@ -28,7 +28,12 @@ impl Replacement {
         hidden.push(name);
         hidden.push(format!(".{}.partial", std::process::id()));
         let temporary = place.with_file_name(hidden);
-        let file = BufWriter::new(File::create(&temporary)?);
+        // Never through something that is already there under this name: a leftover is removed, a link not followed.
+        match fs::remove_file(&temporary) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let file = BufWriter::new(File::create_new(&temporary)?);
         Ok(Self { file, temporary, place: place.to_owned() })
     }
 

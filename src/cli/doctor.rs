@@ -5,6 +5,7 @@ use super::data;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::status::stored_runs;
+use crate::bounded::below;
 use crate::backends::{self, NOT_BUILT, ns3_found, registry};
 use crate::conformance::{Judgement, judge};
 use crate::store::{Reader, StoreError, sqlite_version};
@@ -56,7 +57,8 @@ pub fn conformance(common: &Common, name: &str, scenarios: u64) -> Result<Exit, 
     let [backend] = &found[..] else {
         return Err(Failure::new(Exit::Usage, format!("`{name}` stands for several backends; name one")));
     };
-    let work_root = common.root.join("work").join(format!("conformance-{}-{}", backend.id(), std::process::id()));
+    let name = format!("conformance-{}-{}", backend.id(), std::process::id());
+    let work_root = below(&common.root, &["work", &name])?;
     let judgements = judge(&**backend, scenarios, &work_root)?;
     let mut text = format!("{} ({})\n", backend.id(), backend.fingerprint());
     for Judgement { law, held, left_out, broken } in &judgements {

@@ -33,6 +33,9 @@ mod train;
 use args::{Cli, Command, Common, MessageFormat};
 use exit::Exit;
 use failure::Failure;
+use crate::spec::SpecError;
+use crate::spec::json::Document;
+use std::net::SocketAddr;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -54,6 +57,17 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(form),
     }
+}
+
+/// A reader of `mixlab.toml` files that applies nothing: it says whether such a file would be accepted.
+pub fn settings_reader() -> impl Fn(&Document) -> Result<(), SpecError> {
+    let definition = start::definition();
+    move |document| config::Settings::parse(document, &definition).map(drop)
+}
+
+/// Whether `serve`, listening at `address`, would answer a request with this head (all up to the empty line).
+pub fn answers(head: &str, address: SocketAddr) -> bool {
+    serve::checked(head, address).is_ok()
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {

@@ -81,7 +81,7 @@ async fn request_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// An answer.
-struct Answer {
+pub(super) struct Answer {
     status: &'static str,
     kind: &'static str,
     body: Arc<String>,
@@ -108,7 +108,7 @@ impl Answer {
 }
 
 /// The path of a request that may be answered.
-fn checked(head: &str, address: SocketAddr) -> Result<&str, Answer> {
+pub(super) fn checked(head: &str, address: SocketAddr) -> Result<&str, Answer> {
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
     let (method, path, version) = (words.next(), words.next(), words.next());

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::table::TextTable;
 use super::{compare, data, figures, warn};
+use crate::bounded::below;
 use crate::backends;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
@@ -119,6 +120,7 @@ pub async fn execute_on(
         data(&dry_run(&would_do(common, scenarios, backends).await?))?;
         return Ok(None);
     }
+    let work_root = below(&common.root, &["work"])?;
     let mut writer = Writer::open(&common.root).await?;
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     let stop = StopFlag::default();
@@ -127,7 +129,7 @@ pub async fn execute_on(
         jobs: common.jobs.into(),
         timeout: common.timeout,
         provenance: provenance(),
-        work_root: common.root.join("work"),
+        work_root,
     };
     let progress = RefCell::new(Progress::new(common, &plan));
     let mut on_event = |event: crate::runner::SweepEvent<'_>| progress.borrow_mut().on_event(&event);

@@ -11,7 +11,7 @@ use mixlab_contract::{
     Application, Availability, Backend, Counters, FlowOutcome, Observer, Parallelism, RunError, RunOutput, Scenario,
     Silent, SimDuration, Unsupported, ideal_fct,
 };
-use mixlab_ns3::process::{Launch, Patience, ProcessError, Running, clean_environment, run_error};
+use mixlab_ns3::process::{Launch, Patience, ProcessError, Running, clean_environment, read_output, run_error};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -234,7 +234,7 @@ impl ExternalBackend {
         let output = &self.manifest.output;
         let (name, text) = match output.file.as_str() {
             "-" => ("standard output", written),
-            name => (name, read_bounded(&folder.join(name), most_bytes(scenario))?),
+            name => (name, read_output(&folder.join(name), most_bytes(scenario))?),
         };
         let Some(columns) = &output.columns else {
             if !text.is_empty() && !text.ends_with('\n') {
@@ -265,17 +265,6 @@ fn too_much(name: &str, most: u64) -> String {
     format!("{name} has more than {most} bytes")
 }
 
-fn read_bounded(file: &Path, most: u64) -> Result<String, String> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut bytes = Vec::new();
-    let opened = fs::File::open(file).map_err(|e| format!("it left no {name} ({e})"))?;
-    opened.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
-    if bytes.len() as u64 > most {
-        return Err(too_much(&name, most));
-    }
-    String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))
-}
-
 /// `ideal.txt`: `id ideal_fct_ns` per flow, in flow order.
 fn ideal_table(scenario: &Scenario) -> String {
     let row = |i| format!("{} {}\n", scenario.flow(i).id, ideal_fct(scenario, i).ns_floor());
@@ -299,6 +288,13 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     entries.map(|e| e.into_path()).filter(|p| p.is_file()).collect()
 }
 
+/// In pieces: models can be larger than memory.
 fn digest_file(file: &Path) -> Vec<u8> {
-    Sha256::digest(fs::read(file).unwrap_or_default()).to_vec()
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    if let Ok(mut opened) = fs::File::open(file) {
+        while let Ok(n @ 1..) = opened.read(&mut piece) {
+            digest.update(&piece[..n]);
+        }
+    }
+    digest.finalize().to_vec()
 }

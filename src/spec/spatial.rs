@@ -12,8 +12,8 @@ use rand::Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Most racks on a side of a matrix.
-const MOST_RACKS: u64 = 1 << 13;
+/// Most racks on a side of a matrix: 65,536 hosts in racks of 16. Every entry that is not 0 takes 16 bytes.
+const MOST_RACKS: u64 = 1 << 12;
 /// Flows a generated matrix counts in each class.
 const COUNTS: f64 = 1e9;
 
@@ -116,7 +116,7 @@ fn listed(root: &Node<'_>) -> Result<SpatialMatrix, SpecError> {
 fn counts(inner: &Node<'_>, in_pod: &[bool]) -> Result<Vec<(u64, u32, u32)>, SpecError> {
     let rows = inner.array("an array of rows")?;
     if rows.len() as u64 > MOST_RACKS {
-        return Err(inner.fault_with("at most 8,192 rows", &format!("{}", rows.len()), ""));
+        return Err(inner.fault_with("at most 4,096 rows", &format!("{}", rows.len()), ""));
     }
     let (mut entries, mut sum) = (Vec::new(), 0u64);
     for (src, row) in rows.iter().enumerate() {
@@ -149,15 +149,15 @@ fn counts(inner: &Node<'_>, in_pod: &[bool]) -> Result<Vec<(u64, u32, u32)>, Spe
 fn generated(fields: &Fields<'_>) -> Result<SpatialMatrix, SpecError> {
     let count = |name| {
         let node: &Node<'_> = fields.required(name)?;
-        match node.whole("a whole number from 1 to 8,192", MOST_RACKS)? {
-            0 => Err(node.fault("a whole number from 1 to 8,192", "")),
+        match node.whole("a whole number from 1 to 4,096", MOST_RACKS)? {
+            0 => Err(node.fault("a whole number from 1 to 4,096", "")),
             n => Ok(n as usize),
         }
     };
     let (pods, per_pod) = (count("pods")?, count("racks_per_pod")?);
     let racks = pods * per_pod;
     if racks as u64 > MOST_RACKS {
-        return Err(fields.node().fault_with("at most 8,192 racks in all", &racks.to_string(), ""));
+        return Err(fields.node().fault_with("at most 4,096 racks in all", &racks.to_string(), ""));
     }
     let mut shares = [0.0; 3];
     for (share, name) in shares.iter_mut().zip(["same_rack", "same_pod", "other_pods"]) {

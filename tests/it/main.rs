@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod conformance;
+mod corpus;
 mod export;
 mod external;
 mod figure_tables;

@@ -346,3 +346,24 @@ fn keep_tail(mut stderr: impl Read, kept: &Mutex<Vec<u8>>, _open: Sender<()>) {
         }
     }
 }
+/// The text of a file that an outside program left: a plain one (no pipe or device in its place) of at most `most` bytes.
+///
+/// # Errors
+/// What is wrong with it, as a sentence that names it.
+pub fn read_output(file: &Path, most: u64) -> Result<String, String> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let found = std::fs::metadata(file).map_err(|e| format!("it left no {name} ({e})"))?;
+    if !found.is_file() {
+        return Err(format!("{name} is not a plain file"));
+    }
+    let mut bytes = Vec::new();
+    if found.len() <= most {
+        let opened = std::fs::File::open(file).map_err(|e| format!("{name}: {e}"))?;
+        opened.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
+    }
+    if found.len().max(bytes.len() as u64) > most {
+        return Err(format!("{name} has more than {most} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))
+}
+

@@ -3,7 +3,7 @@
 //! Nothing is taken on trust: every flow exactly once with its own id, released flows not before their start, the end marker
 //! with the right count, nothing after it. Errors show the line.
 
-use mixlab_contract::{Counters, FlowOutcome, RunOutput, Scenario, SimDuration, SimTime};
+use mixlab_contract::{Counters, Event, EventKind, FlowIndex, FlowOutcome, RunOutput, Scenario, SimDuration, SimTime};
 
 /// A line that should not be there, or one that is missing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +126,22 @@ impl<'a> Collector<'a> {
         self.ended = true;
         Ok(())
     }
+}
+
+/// The answer to `until T` online: `none T`, or `delivered FLOW T` or `acknowledged FLOW T`, flows by index, times in ns.
+///
+/// # Errors
+/// What is wrong, as a fragment.
+pub fn answer(line: &str) -> Result<Option<Event>, &'static str> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (kind, flow, time) = match words[..] {
+        ["none", time] => return number(time).map(|_| None),
+        ["delivered", flow, time] => (EventKind::Delivered, flow, time),
+        ["acknowledged", flow, time] => (EventKind::Acknowledged, flow, time),
+        _ => return Err("expected an event or none"),
+    };
+    let flow = u32::try_from(number(flow)?).map_err(|_| "the flow was never started")?;
+    Ok(Some(Event { time: SimTime::from_ns(number(time)?), flow: FlowIndex(flow), kind }))
 }
 
 /// `events packets marks pauses drops`.

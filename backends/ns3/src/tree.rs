@@ -13,7 +13,7 @@
 //! program (ns-3.17), whose flow file has no ids and whose buffer and window mean something else.
 
 use crate::compile::{CompileError, Recipe, cache_dir};
-use crate::process::{Launch, Patience, ProcessError, Running, clean_environment, run_error};
+use crate::process::{Launch, Patience, ProcessError, Running, clean_environment, read_output, run_error};
 use crate::scenario_text::check;
 use mixlab_contract::files::{ConfigFiles, match_outcomes, read_fct, write_config, write_flows, write_topology};
 use mixlab_contract::routing::ecmp_paths;
@@ -36,6 +36,9 @@ const TROUBLE: [&str; 7] =
     ["unknown rate", "assert failed", "ns_assert failed", "fatal error", "terminate called", "msg=", "exception"];
 /// Where a tree keeps its libraries: CMake's place, and waf's.
 const LIBRARY_DIRS: [&str; 2] = ["build/lib", "build"];
+/// Most bytes of results: a row has about 80.
+const BYTES_PER_FLOW: u64 = 1024;
+const OTHER_BYTES: u64 = 1 << 20;
 /// Lines of the program's output that are kept for the log.
 const KEPT_LINES: usize = 50;
 
@@ -248,7 +251,8 @@ fn trouble_in(line: &str) -> Option<String> {
 
 /// The outcome of every flow; a flow without a row is a failure, since nothing else tells a cut-off file from a whole one.
 fn read_results(scenario: &Scenario, file: &Path) -> Result<Vec<FlowOutcome>, String> {
-    let text = fs::read_to_string(file).map_err(|e| format!("ns3 left no results ({}: {e})", file.display()))?;
+    let most = scenario.flows().len() as u64 * BYTES_PER_FLOW + OTHER_BYTES;
+    let text = read_output(file, most).map_err(|e| format!("ns3: {e}"))?;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err("fct.txt is cut off in its last line".into());
     }
