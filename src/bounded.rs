@@ -37,7 +37,8 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     if found.is_file() && found.len() > most {
         return Err(too_large(most));
     }
-    let mut bytes = if found.file_type().is_fifo() { first_of_pipe(&mut file)? } else { Vec::with_capacity(size(&found)) };
+    let mut bytes =
+        if found.file_type().is_fifo() { first_of_pipe(&mut file)? } else { Vec::with_capacity(size(&found)) };
     fcntl_setfl(&file, OFlags::empty())?;
     file.take((most + 1).saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(too_large(most)) } else { Ok(bytes) }

@@ -461,7 +461,9 @@ pub enum TidyFormat {
 fn flow_count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(n) if (1..=MOST_FLOWS as u64).contains(&n) => Ok(n),
-        _ => Err(format!("expected a number of flows from 1 to {MOST_FLOWS}; divide larger experiments among several mixes")),
+        _ => Err(format!(
+            "expected a number of flows from 1 to {MOST_FLOWS}; divide larger experiments among several mixes"
+        )),
     }
 }
 

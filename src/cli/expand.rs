@@ -6,18 +6,17 @@ use super::failure::Failure;
 use super::sweep::planned_scenarios;
 use super::{data, remark};
 use crate::bounded::below;
-use crate::spec;
+use crate::spec::{self, MOST_MIXES};
 use crate::workload::files::write_scenario_files;
 use std::path::Path;
-
-/// Most mixes of a list: beyond it neither the list nor what it asks for fits a machine. A mix takes some 500 bytes.
-const MOST_MIXES: usize = 1 << 20;
 
 /// Draws mixes if `--mixspace` is given, else writes every scenario's files under the root.
 pub fn run(common: &Common, args: &ExpandArgs) -> Result<Exit, Failure> {
     if let (Some(space), Some(count), Some(out)) = (&args.mixspace, args.count, &args.out) {
         if count > MOST_MIXES {
-            let text = format!("--count {count}: at most {MOST_MIXES} mixes are drawn at once; draw several lists with other seeds");
+            let text = format!(
+                "--count {count}: at most {MOST_MIXES} mixes are drawn at once; draw several lists with other seeds"
+            );
             return Err(Failure::new(Exit::Usage, text));
         }
         let space = spec::load_mix_space(space)?;

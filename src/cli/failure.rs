@@ -4,6 +4,7 @@
 use super::args::MessageFormat;
 use super::drawing::draw;
 use super::exit::Exit;
+use super::plain::plain;
 use crate::backends::BackendError;
 use crate::export::ExportError;
 use crate::figures::FigureError;
@@ -46,7 +47,7 @@ impl Failure {
                 let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
                 eprint!("{}", draw(fault, width.clamp(40, 120), !set("NO_COLOR")));
             }
-            _ => eprintln!("error: {}", self.message()),
+            _ => eprintln!("error: {}", plain(self.message())),
         }
         self.exit.into()
     }

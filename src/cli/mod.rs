@@ -19,6 +19,7 @@ mod figures;
 mod import;
 mod init;
 mod learning;
+mod plain;
 mod probe;
 mod progress;
 mod report;
@@ -30,13 +31,14 @@ mod table;
 mod test;
 mod train;
 
+use crate::spec::SpecError;
+use crate::spec::json::Document;
 use args::{Cli, Command, Common, MessageFormat};
 use exit::Exit;
 use failure::Failure;
-use crate::spec::SpecError;
-use crate::spec::json::Document;
-use std::net::SocketAddr;
+use plain::plain;
 use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// Entry point of the program.
@@ -126,10 +128,15 @@ fn data(text: &str) -> Result<Exit, Failure> {
     }
 }
 
+/// Writes text for people to stdout: names in it can't command the terminal.
+fn shown(text: &str) -> Result<Exit, Failure> {
+    data(&plain(text))
+}
+
 /// A remark on stderr, unless `--quiet`.
 fn remark(common: &Common, text: &str) {
     if !common.quiet {
-        eprintln!("{text}");
+        eprintln!("{}", plain(text));
     }
 }
 

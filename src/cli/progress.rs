@@ -6,6 +6,7 @@
 
 use super::args::{Common, MessageFormat};
 use super::events;
+use super::plain::plain;
 use super::table::seconds;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{RunClock, SweepEvent, SweepSummary};
@@ -91,7 +92,7 @@ impl<'a> Progress<'a> {
             (Form::Ndjson, event) => print_line(&events::event(plan, event).to_string()),
             (Form::Lines, SweepEvent::Finished { run, meta }) => {
                 let (n, of) = (self.finished, plan.missing.len());
-                eprintln!("[{n}/{of}] {}", describe(plan, *run, meta));
+                eprintln!("[{n}/{of}] {}", plain(&describe(plan, *run, meta)));
             }
             (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress, .. }) => {
                 let bar = bars.add(ProgressBar::new(plan.scenario(*run).scenario.flows().len() as u64));
@@ -108,7 +109,7 @@ impl<'a> Progress<'a> {
                 if let SweepEvent::Finished { meta, .. } = event {
                     overall.inc(1);
                     if meta.status == RunStatus::Failed {
-                        overall.suspend(|| eprintln!("{}", describe(plan, *run, meta)));
+                        overall.suspend(|| eprintln!("{}", plain(&describe(plan, *run, meta))));
                     }
                 }
                 let failures = if failed > 0 { format!("  {failed} failed") } else { String::new() };
@@ -129,6 +130,7 @@ impl<'a> Progress<'a> {
     /// What is done, failed and running, on stderr: the answer to SIGUSR1.
     pub fn print_status(&self) {
         let text = self.status();
+        let text = plain(&text);
         match &self.form {
             Form::Bars { overall, .. } => overall.suspend(|| eprint!("{text}")),
             _ => eprint!("{text}"),
@@ -166,7 +168,7 @@ impl<'a> Progress<'a> {
         match self.form {
             Form::Ndjson => print_line(&events::finished(summary).to_string()),
             Form::Quiet => {}
-            _ => eprintln!("{}", summary_line(self.plan, summary)),
+            _ => eprintln!("{}", plain(&summary_line(self.plan, summary))),
         }
     }
 

@@ -5,9 +5,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::table::TextTable;
-use super::{compare, data, figures, warn};
-use crate::bounded::below;
+use super::{compare, figures, shown, warn};
 use crate::backends;
+use crate::bounded::below;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
 use crate::spec;
@@ -117,7 +117,7 @@ pub async fn execute_on(
 ) -> Result<Option<SweepSummary>, Failure> {
     let mut questions = Questions::watch()?;
     if common.dry_run {
-        data(&dry_run(&would_do(common, scenarios, backends).await?))?;
+        shown(&dry_run(&would_do(common, scenarios, backends).await?))?;
         return Ok(None);
     }
     let work_root = below(&common.root, &["work"])?;
@@ -125,12 +125,8 @@ pub async fn execute_on(
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
-    let options = SweepOptions {
-        jobs: common.jobs.into(),
-        timeout: common.timeout,
-        provenance: provenance(),
-        work_root,
-    };
+    let options =
+        SweepOptions { jobs: common.jobs.into(), timeout: common.timeout, provenance: provenance(), work_root };
     let progress = RefCell::new(Progress::new(common, &plan));
     let mut on_event = |event: crate::runner::SweepEvent<'_>| progress.borrow_mut().on_event(&event);
     let swept = {
@@ -242,7 +238,8 @@ pub fn provenance() -> Provenance {
         version: env!("CARGO_PKG_VERSION").into(),
         commit: env!("MIXLAB_COMMIT").into(),
         host: host.trim().into(),
-        command: std::env::args().collect::<Vec<_>>().join(" "),
+        // Names of files need not be text.
+        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
     }
 }
 

@@ -9,8 +9,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Longest text that is read, decompressed (10 million flows): more is a mistake or a decompression bomb.
-const LARGEST_TEXT: u64 = 1 << 30;
+/// Longest text that is read, decompressed (six million flows): more is a mistake or a decompression bomb.
+const LARGEST_TEXT: u64 = 512 << 20;
 
 /// Why a folder can't be imported.
 #[derive(Debug, thiserror::Error)]

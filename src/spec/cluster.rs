@@ -71,6 +71,7 @@ impl Cluster {
         }
         let fields = root.fields("a cluster: an object", GENERATED)?;
         for (name, hint) in fields.unknown() {
+            let name = name.escape_debug();
             warnings.push(format!("{}: unknown field `{name}` is ignored ({hint})", document.file().display()));
         }
         Shape::parse(&fields)?.build(&root)

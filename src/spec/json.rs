@@ -67,7 +67,8 @@ impl Document {
     pub fn read_within(file: &Path, most: u64) -> Result<Self, SpecError> {
         let bytes = bounded::read(file, most).map_err(|source| match source.kind() {
             ErrorKind::FileTooLarge => {
-                let (empty, expected) = (Self::new(file, String::new()), format!("a file of at most {} MiB", most >> 20));
+                let (empty, expected) =
+                    (Self::new(file, String::new()), format!("a file of at most {} MiB", most >> 20));
                 empty.fault_at(0..0, &expected, "a larger one", "is it the right file?").into()
             }
             _ => SpecError::Read { file: file.to_path_buf(), source },
@@ -196,7 +197,12 @@ impl<'a> Node<'a> {
     /// A fault if it is not one.
     pub fn array(&self, expected: &str) -> Result<Vec<Node<'a>>, SpecError> {
         let raws: Limited<&'a RawValue> = serde_json::from_str(self.text).map_err(|_| self.fault(expected, ""))?;
-        Ok(self.all_of(raws)?.into_iter().enumerate().map(|(i, raw)| self.child(raw, format!("{}[{i}]", self.path))).collect())
+        Ok(self
+            .all_of(raws)?
+            .into_iter()
+            .enumerate()
+            .map(|(i, raw)| self.child(raw, format!("{}[{i}]", self.path)))
+            .collect())
     }
 
     /// The elements, unless they are too many.
@@ -230,7 +236,7 @@ impl<'a> Node<'a> {
         }
         let mut members: Vec<(String, Node<'a>)> = Vec::with_capacity(raws.len());
         for (key, raw) in raws.into_iter().filter(|(key, _)| !is_comment(key)) {
-            let node = self.child(raw, format!("{}.{key}", self.path));
+            let node = self.child(raw, format!("{}.{}", self.path, key.escape_debug()));
             members.push((key.into_owned(), node));
         }
         let mut names: Vec<(&str, usize)> = members.iter().enumerate().map(|(i, (k, _))| (k.as_str(), i)).collect();

@@ -52,6 +52,7 @@ impl SpatialMatrix {
         }
         let fields = root.fields("a rack-to-rack matrix: an object", GENERATED)?;
         for (name, hint) in fields.unknown() {
+            let name = name.escape_debug();
             warnings.push(format!("{}: unknown field `{name}` is ignored ({hint})", document.file().display()));
         }
         generated(&fields)
@@ -168,7 +169,8 @@ fn generated(fields: &Fields<'_>) -> Result<SpatialMatrix, SpecError> {
     }
     let skew = |n: &Node<'_>| n.real("a number from 0 (all racks alike) to 4", "", |v| (0.0..=4.0).contains(&v));
     let skew = fields.optional("skew").map_or(Ok(0.0), skew)?;
-    let weight = |rack: usize| (1.0 + (rank(rack, per_pod)) as f64).powf(-skew);
+    let weights: Vec<f64> = (0..racks).map(|rack| (1.0 + rank(rack, per_pod) as f64).powf(-skew)).collect();
+    let weight = |rack: usize| weights[rack];
     let class = |s: usize, d: usize| {
         if s == d {
             0
@@ -182,7 +184,7 @@ fn generated(fields: &Fields<'_>) -> Result<SpatialMatrix, SpecError> {
     let pairs = || (0..racks).flat_map(|s| (0..racks).map(move |d| (s, d)));
     pairs().for_each(|(s, d)| sums[class(s, d)] += weight(s) * weight(d));
     let all: f64 = (0..3).filter(|c| sums[*c] > 0.0).map(|c| shares[c]).sum();
-    let (mut entries, mut sum) = (Vec::new(), 0);
+    let (mut entries, mut sum) = (Vec::with_capacity(racks * racks), 0);
     for (s, d) in pairs() {
         let c = class(s, d);
         let count =

@@ -8,6 +8,7 @@ mod export;
 mod external;
 mod figure_tables;
 mod figures;
+mod hostile;
 mod import;
 mod layers;
 mod probe;

@@ -9,9 +9,7 @@ use crate::results::{self, counters};
 use crate::scenario_text::{check, write_flow, write_scenario};
 use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::units::PS_PER_NS;
-use mixlab_contract::{
-    Counters, Event, FlowIndex, FlowStart, Network, Observer, RunError, Scenario, SimTime,
-};
+use mixlab_contract::{Counters, Event, FlowIndex, FlowStart, Network, Observer, RunError, Scenario, SimTime};
 use std::collections::HashSet;
 use std::fmt::Write;
 

@@ -366,4 +366,3 @@ pub fn read_output(file: &Path, most: u64) -> Result<String, String> {
     }
     String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))
 }
-

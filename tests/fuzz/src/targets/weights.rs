@@ -1,9 +1,9 @@
 //! Weights of m4: our manifest with safetensors, the shipped model's file, TorchScript.
 
 use super::chosen;
+use mixlab_m4::Checkpoint;
 use mixlab_m4::corrected::weights as corrected;
 use mixlab_m4::weights::{Manifest, safetensors, torchscript as torch};
-use mixlab_m4::Checkpoint;
 use std::path::Path;
 
 /// The first byte chooses: tensors alone, the shipped model's form, or a manifest (one line) and its tensors. A manifest gets
