@@ -4,9 +4,11 @@
 //! the next one that writes to the same folder knows whose files have no owner any more and removes them. Left out: hidden
 //! files in folders that are never written to again, and file systems without locks, where nobody's files are touched.
 
+use rustix::fs::OFlags;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A file under a temporary name; [`Self::finish`] gives it its own, dropping it removes it.
@@ -100,8 +102,17 @@ pub fn advice(why: &io::Error) -> &'static str {
 /// then another one is made.
 fn owned(path: &Path) -> io::Result<File> {
     loop {
-        // Not truncated on opening: on a shared disk it may be of a process of another machine with the same number.
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        // Not truncated on opening: on a shared disk it may be of a process of another machine with the same number. A link that
+        // somebody put there is not followed.
+        let flags = OFlags::NOFOLLOW.bits().cast_signed();
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).custom_flags(flags).open(path);
+        let file = match opened {
+            Err(_) if path.is_symlink() => {
+                fs::remove_file(path)?;
+                continue;
+            }
+            opened => opened?,
+        };
         match file.lock() {
             Ok(()) if !is_at(&file, path) => {}
             // Without locks nobody removes it either.

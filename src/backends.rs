@@ -6,7 +6,7 @@ use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::corrected::weights;
-use mixlab_m4::weights::Manifest;
+use mixlab_m4::weights::{LARGEST_FILE, Manifest, read};
 use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
 use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
@@ -100,7 +100,7 @@ fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     // What `mixlab train` wrote, or one of its files; else a folder of the published architecture.
     let file = if path.is_file() { path.clone() } else { path.join(CORRECTED_WEIGHTS) };
     if file.is_file() && !Manifest::exists_in(path) {
-        let model = std::fs::read(&file).map_err(|e| failed(&e))?;
+        let model = read(&file, LARGEST_FILE).map_err(|e| failed(&e))?;
         return Ok(Arc::new(M4Backend::with_weights(weights::decode(&model).map_err(|e| failed(&e))?)));
     }
     let checkpoint = Checkpoint::load(path).map_err(|e| failed(&e))?;

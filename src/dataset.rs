@@ -45,7 +45,7 @@ pub struct Details {
 pub struct Traffic {
     /// Racks (switches with hosts), in the order of their first host.
     pub racks: usize,
-    /// Flows from rack to rack: row = source, `racks` × `racks`.
+    /// Flows from rack to rack: row = source, `racks` × `racks`; empty if there are too many racks for a matrix.
     pub rack_flows: Vec<u64>,
     /// Their application bytes, likewise.
     pub rack_bytes: Vec<u64>,

@@ -12,18 +12,24 @@ use mixlab_packet::PacketBackend;
 use mixlab_packet::probe::ChannelSeries;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Networks of more racks get no matrix of racks: it would have more cells than anybody can see, or memory can hold.
+const MOST_RACKS: usize = 1 << 12;
+
 /// Demand of a scenario. Cost: O(hops of all flows).
 pub fn traffic(scenario: &Scenario) -> Traffic {
     let topology = scenario.topology();
     let (rack_of, racks) = racks(topology);
-    let mut rack_flows = vec![0; racks * racks];
-    let mut rack_bytes = vec![0u64; racks * racks];
+    let cells = if racks <= MOST_RACKS { racks * racks } else { 0 };
+    let mut rack_flows = vec![0; cells];
+    let mut rack_bytes = vec![0u64; cells];
     let mut bytes = vec![0u64; topology.channel_count()];
     for index in scenario.indices() {
         let flow = scenario.flow(index);
         let pair = rack_of[flow.src.0 as usize] * racks + rack_of[flow.dst.0 as usize];
-        rack_flows[pair] += 1;
-        rack_bytes[pair] = rack_bytes[pair].saturating_add(flow.size.0);
+        if cells > 0 {
+            rack_flows[pair] += 1;
+            rack_bytes[pair] = rack_bytes[pair].saturating_add(flow.size.0);
+        }
         scenario.path(index).iter().for_each(|c| bytes[c.index()] = bytes[c.index()].saturating_add(flow.size.0));
     }
     let seconds = match (scenario.flows().first(), scenario.flows().last()) {
@@ -140,4 +146,32 @@ pub fn busiest_ports(scenario: &Scenario, most: usize) -> Vec<ChannelId> {
 fn name(topology: &Topology, channel: ChannelId) -> String {
     let node = |n: NodeId| if topology.kind(n) == NodeKind::Host { format!("h{}", n.0) } else { format!("s{}", n.0) };
     format!("{}→{}", node(topology.tail(channel)), node(topology.head(channel)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mixlab_contract::files::{StartRounding, read_config, read_flows, read_topology};
+    use mixlab_contract::{Scenario, ScenarioParts};
+    use std::fmt::Write;
+
+    #[test]
+    fn a_network_of_many_racks_gets_loads_but_no_matrix() {
+        let racks = MOST_RACKS as u32 + 1;
+        let mut text = format!("{} {} {}\n", 2 * racks + 1, racks + 1, 2 * racks);
+        (racks..=2 * racks).for_each(|switch| write!(text, "{switch} ").expect("a string"));
+        for rack in 0..racks {
+            let (tor, spine) = (racks + rack, 2 * racks);
+            write!(text, "\n{rack} {tor} 10Gbps 1us 0\n{tor} {spine} 10Gbps 1us 0").expect("a string");
+        }
+        let config = read_config("c", "CC_MODE 8 SIMULATOR_STOP_TIME 4").expect("sound");
+        let flows =
+            read_flows("f", "2\n0 0 1 3 100 5 1\n1 0 1 3 100 5 2\n", StartRounding::Nearest).expect("sound").flows;
+        let topology = read_topology("t", &text).expect("sound");
+        let (transport, application, horizon) = (config.transport, config.application, config.horizon);
+        let parts = ScenarioParts { topology, flows, paths: None, transport, application, horizon };
+        let demand = traffic(&Scenario::new(parts).expect("sound"));
+        assert_eq!((demand.racks, demand.rack_flows.len()), (racks as usize, 0));
+        assert!(demand.channels.iter().any(|c| c.load > 0.0));
+    }
 }

@@ -8,6 +8,7 @@
 
 pub mod atomic;
 pub mod backends;
+pub mod bounded;
 pub mod check;
 pub mod cli;
 pub mod compare;

@@ -8,6 +8,7 @@ use super::train::TrainArgs;
 use crate::backends::BackendOptions;
 use crate::figures::Filter;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use mixlab_contract::scenario::MOST_FLOWS;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -459,8 +460,10 @@ pub enum TidyFormat {
 
 fn flow_count(text: &str) -> Result<u64, String> {
     match text.parse() {
-        Ok(n) if (1..=u64::from(u32::MAX)).contains(&n) => Ok(n),
-        _ => Err("expected a number of flows from 1 to 4,294,967,295".into()),
+        Ok(n) if (1..=MOST_FLOWS as u64).contains(&n) => Ok(n),
+        _ => Err(format!(
+            "expected a number of flows from 1 to {MOST_FLOWS}; divide larger experiments among several mixes"
+        )),
     }
 }
 

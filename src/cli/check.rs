@@ -3,8 +3,9 @@
 use super::args::{CheckArgs, Common};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{data, progress, remark};
+use super::{progress, remark, shown};
 use crate::backends::registry;
+use crate::bounded::below;
 use crate::check::{Findings, difference, sample, verify};
 use crate::runner::repeat;
 use crate::store::Reader;
@@ -34,13 +35,13 @@ pub async fn run(common: &Common, args: &CheckArgs) -> Result<Exit, Failure> {
     );
     if findings.damages.is_empty() {
         text.push_str("all is as it should be\n");
-        return data(&text);
+        return shown(&text);
     }
     let _ = writeln!(text, "{} damages", findings.damages.len());
     for damage in &findings.damages {
         let _ = writeln!(text, "damage: {damage}");
     }
-    data(&text)?;
+    shown(&text)?;
     let advice = format!(
         "{} holds results that can't be trusted; restore a copy, or move it away and repeat the sweep (export what is still good first)",
         common.root.join("mixlab.sqlite").display()
@@ -65,7 +66,7 @@ async fn rerun(
     for (run, backend) in &runs {
         let scenario = reader.load_scenario(&run.digest).await?;
         let stored = reader.outcomes(run, scenario.flows().len()).await?;
-        let work_dir = common.root.join("work").join(format!("check-{}-{}", run.digest, run.backend));
+        let work_dir = below(&common.root, &["work", &format!("check-{}-{}", run.digest, run.backend)])?;
         let scenario = std::sync::Arc::new(scenario);
         let (again, with) = (std::sync::Arc::clone(&scenario), std::sync::Arc::clone(backend));
         let timeout = common.timeout;

@@ -11,6 +11,7 @@
 //! Implementation: the values become defaults of the definition of the command line, so they are read as flags are.
 
 use super::table::TextTable;
+use crate::bounded::SMALL_FILE;
 use crate::spec::SpecError;
 use crate::spec::json::Document;
 use crate::spec::toml::{Member, Value};
@@ -101,14 +102,18 @@ impl Settings {
     /// A fault with file and line.
     pub fn read(root: &Path, definition: &Command) -> Result<Self, SpecError> {
         let file = root.join(FILE_NAME);
-        match Document::read(&file) {
+        match Document::read_within(&file, SMALL_FILE) {
             Ok(document) => Self::parse(&document, definition),
             Err(SpecError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(e),
         }
     }
 
-    fn parse(document: &Document, definition: &Command) -> Result<Self, SpecError> {
+    /// Reads a document, as [`Settings::read`] does a file.
+    ///
+    /// # Errors
+    /// A fault with its place.
+    pub fn parse(document: &Document, definition: &Command) -> Result<Self, SpecError> {
         let file = document.file().to_path_buf();
         let mut settings = Self { entries: Vec::new(), file };
         let subcommands = tables(definition);

@@ -1,11 +1,12 @@
 //! `doctor`: what mixlab finds on this machine, which settings are in force and why, and whether a backend keeps the laws.
 
 use super::args::Common;
-use super::data;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::shown;
 use super::status::stored_runs;
 use crate::backends::{self, NOT_BUILT, ns3_found, registry};
+use crate::bounded::below;
 use crate::conformance::{Judgement, judge};
 use crate::store::{Reader, StoreError, sqlite_version};
 use mixlab_contract::Availability;
@@ -41,7 +42,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
         Ok(reader) => format!("{} runs stored", stored_runs(&reader).await?),
     };
     let _ = writeln!(text, "store     {state}");
-    data(&text)
+    shown(&text)
 }
 
 fn indented(text: &str) -> String {
@@ -56,7 +57,8 @@ pub fn conformance(common: &Common, name: &str, scenarios: u64) -> Result<Exit, 
     let [backend] = &found[..] else {
         return Err(Failure::new(Exit::Usage, format!("`{name}` stands for several backends; name one")));
     };
-    let work_root = common.root.join("work").join(format!("conformance-{}-{}", backend.id(), std::process::id()));
+    let name = format!("conformance-{}-{}", backend.id(), std::process::id());
+    let work_root = below(&common.root, &["work", &name])?;
     let judgements = judge(&**backend, scenarios, &work_root)?;
     let mut text = format!("{} ({})\n", backend.id(), backend.fingerprint());
     for Judgement { law, held, left_out, broken } in &judgements {
@@ -83,7 +85,7 @@ pub fn conformance(common: &Common, name: &str, scenarios: u64) -> Result<Exit, 
         let _ = std::fs::remove_dir(common.root.join("work"));
         let _ = std::fs::remove_dir(&common.root); // only if it was made for this
     }
-    data(&text)?;
+    shown(&text)?;
     let tried = judgements.iter().any(|j| j.held > 0);
     Ok(if is_broken || !tried { Exit::RunsFailed } else { Exit::Ok })
 }

@@ -3,6 +3,7 @@
 //! The excerpt is the line of the fault and one line on each side. Of very long lines (matrices and listings are often one line
 //! of megabytes) only the part around the fault is shown.
 
+use super::plain::{masked, plain, plain_line};
 use crate::spec::Fault;
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
@@ -35,7 +36,7 @@ struct Drawn<'a> {
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fault.headline())
+        f.write_str(&plain(&self.fault.headline()))
     }
 }
 
@@ -44,7 +45,7 @@ impl std::error::Error for Drawn<'_> {}
 impl Diagnostic for Drawn<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         let hint = &self.fault.hint;
-        (!hint.is_empty()).then(|| Box::new(hint) as Box<dyn fmt::Display>)
+        (!hint.is_empty()).then(|| Box::new(plain(hint)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -93,7 +94,8 @@ impl Excerpt {
             text += &cut(next.split('\n').next().unwrap_or_default());
         }
         let lines_before = fault.line - 1 - usize::from(line_start > 0);
-        let file = fault.file.display().to_string();
+        let file = plain_line(&fault.file.display().to_string()).into_owned();
+        let text = masked(&text);
         Self { file, text, span: (start, length).into(), lines_before, columns_before }
     }
 }

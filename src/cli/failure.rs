@@ -4,6 +4,7 @@
 use super::args::MessageFormat;
 use super::drawing::draw;
 use super::exit::Exit;
+use super::plain::plain;
 use super::say;
 use crate::atomic::refusal;
 use crate::backends::BackendError;
@@ -54,7 +55,7 @@ impl Failure {
                 let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
                 say(draw(fault, width.clamp(40, 120), !set("NO_COLOR")).trim_end());
             }
-            _ => say(&format!("error: {}", self.message())),
+            _ => say(&format!("error: {}", plain(self.message()))),
         }
         self.exit.into()
     }

@@ -3,6 +3,7 @@
 use super::args::{Common, ImportArgs};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::plain::plain;
 use super::sweep::provenance;
 use super::{remark, say, warn};
 use crate::backends;
@@ -13,6 +14,8 @@ use crate::workload::delivered_load;
 use mixlab_contract::{Application, Counters, FlowOutcome, Scenario};
 use std::collections::BTreeMap;
 
+/// Longest name of a backend, as in a backend.toml.
+const LONGEST_NAME: usize = 40;
 /// How imported scenarios are filed.
 const WORKLOAD: &str = "import";
 
@@ -27,7 +30,7 @@ pub async fn run(common: &Common, args: &ImportArgs) -> Result<Exit, Failure> {
         let imported = match imported {
             Ok(imported) => imported,
             Err(e) => {
-                say(&format!("error: {e}"));
+                say(&format!("error: {}", plain(&e.to_string())));
                 bad += 1;
                 continue;
             }
@@ -46,9 +49,11 @@ pub async fn run(common: &Common, args: &ImportArgs) -> Result<Exit, Failure> {
 }
 
 fn check_name(common: &Common, name: &str) -> Result<(), Failure> {
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !name.is_empty();
-    if !plain {
-        let text = format!("`{name}` can't name a backend: use lower-case letters, digits and `-`");
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !plain || name.is_empty() || name.len() > LONGEST_NAME {
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        let text =
+            format!("`{shown}` can't name a backend: use lower-case letters, digits and `-`, at most {LONGEST_NAME}");
         return Err(Failure::new(Exit::Usage, text));
     }
     if backends::registry(&common.backends())?.iter().any(|b| b.id() == name) {

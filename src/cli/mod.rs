@@ -20,6 +20,7 @@ mod figures;
 mod import;
 mod init;
 mod learning;
+mod plain;
 mod probe;
 mod progress;
 mod report;
@@ -31,10 +32,14 @@ mod table;
 mod test;
 mod train;
 
+use crate::spec::SpecError;
+use crate::spec::json::Document;
 use args::{Cli, Command, Common, MessageFormat};
 use exit::Exit;
 use failure::Failure;
+use plain::plain;
 use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -56,6 +61,17 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(form),
     }
+}
+
+/// A reader of `mixlab.toml` files that applies nothing: it says whether such a file would be accepted.
+pub fn settings_reader() -> impl Fn(&Document) -> Result<(), SpecError> {
+    let definition = start::definition();
+    move |document| config::Settings::parse(document, &definition).map(drop)
+}
+
+/// Whether `serve`, listening at `address`, would answer a request with this head (all up to the empty line).
+pub fn answers(head: &str, address: SocketAddr) -> bool {
+    serve::checked(head, address).is_ok()
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
@@ -125,10 +141,15 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Writes text for people to stdout: names in it can't command the terminal.
+fn shown(text: &str) -> Result<Exit, Failure> {
+    data(&plain(text))
+}
+
 /// A remark on stderr, unless `--quiet`.
 fn remark(common: &Common, text: &str) {
     if !common.quiet {
-        say(text);
+        say(&plain(text));
     }
 }
 

@@ -4,7 +4,7 @@ use super::args::{Common, Fidelity};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::sweep::{watch_signals, workload_options};
-use super::{data, progress, remark, warn};
+use super::{progress, remark, shown, warn};
 use crate::plan;
 use crate::probe::{Channels, ProbeError, Probes, Recorded, Request};
 use crate::runner::StopFlag;
@@ -67,7 +67,7 @@ pub async fn run(common: &Common, args: &ProbeArgs) -> Result<Exit, Failure> {
     };
     let what = format!("scenario {}: {} flows, {}", &digest[..12], scenario.flows().len(), backend.id());
     if common.dry_run {
-        return data(&format!("{what}, files to {}\n", args.out.display()));
+        return shown(&format!("{what}, files to {}\n", args.out.display()));
     }
     let Recorded { output, files } = recorded(common, probes, scenario, backend, args.out.clone()).await?;
     let finished = output.outcomes.iter().filter(|o| o.fct().is_some()).count();

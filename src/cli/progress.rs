@@ -7,6 +7,7 @@
 use super::args::{Common, MessageFormat};
 use super::events;
 use super::failure::Failure;
+use super::plain::plain;
 use super::table::seconds;
 use super::{no_stdout, say};
 use crate::plan::{Plan, PlannedRun};
@@ -97,7 +98,7 @@ impl<'a> Progress<'a> {
             (Form::Ndjson, event) => self.print_line(&events::event(plan, event).to_string()),
             (Form::Lines, SweepEvent::Finished { run, meta }) => {
                 let (n, of) = (self.finished, plan.missing.len());
-                say(&format!("[{n}/{of}] {}", describe(plan, *run, meta)));
+                say(&format!("[{n}/{of}] {}", plain(&describe(plan, *run, meta))));
             }
             (Form::Bars { bars, runs, .. }, SweepEvent::Started { run, progress, .. }) => {
                 let bar = bars.add(ProgressBar::new(plan.scenario(*run).scenario.flows().len() as u64));
@@ -114,7 +115,7 @@ impl<'a> Progress<'a> {
                 if let SweepEvent::Finished { meta, .. } = event {
                     overall.inc(1);
                     if meta.status == RunStatus::Failed {
-                        overall.suspend(|| say(&describe(plan, *run, meta)));
+                        overall.suspend(|| say(&plain(&describe(plan, *run, meta))));
                     }
                 }
                 let failures = if failed > 0 { format!("  {failed} failed") } else { String::new() };
@@ -135,6 +136,7 @@ impl<'a> Progress<'a> {
     /// What is done, failed and running, on stderr: the answer to SIGUSR1.
     pub fn print_status(&self) {
         let text = self.status();
+        let text = plain(&text);
         match &self.form {
             Form::Bars { overall, .. } => overall.suspend(|| say(text.trim_end())),
             _ => say(text.trim_end()),
@@ -175,7 +177,7 @@ impl<'a> Progress<'a> {
         match &self.form {
             Form::Ndjson => self.print_line(&events::finished(summary).to_string()),
             Form::Quiet => {}
-            _ => say(&summary_line(self.plan, summary)),
+            _ => say(&plain(&summary_line(self.plan, summary))),
         }
         self.unsaid.as_ref().map_or(Ok(()), |why| Err(no_stdout(why)))
     }

@@ -3,7 +3,7 @@
 //! A web server as small as its job: it knows two pages, `/` and `/version`, and no files at all, so nothing under or outside the
 //! root can be asked for. It answers only requests whose `Host` is a name of this machine and whose `Origin`, if any, is its own:
 //! pages of other sites cannot read results through a visitor's browser (DNS rebinding included). GET and HEAD only, one request per
-//! connection, 16 KiB and five seconds for a request. Source: RFC 9112. Left out: TLS, keep-alive, compression.
+//! connection, 16 KiB and five seconds for a request, a minute for the answer, 256 visitors at a time. Source: RFC 9112. Left out: TLS, keep-alive, compression.
 
 use super::args::{Common, ServeArgs};
 use super::exit::Exit;
@@ -18,11 +18,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 /// A request longer than this is refused.
 const LONGEST: usize = 16 * 1024;
+/// A visitor who takes longer to send a request is sent away,
 const PATIENCE: Duration = Duration::from_secs(5);
+/// and one who takes longer to fetch the answer.
+const FETCHING: Duration = Duration::from_secs(60);
+/// Visitors at the same time; more wait until one has gone, so that they can't use up memory or file handles.
+const MOST_VISITORS: usize = 256;
+/// How long nobody is let in after a connection could not be taken (no file handles left, say).
+const REST: Duration = Duration::from_millis(100);
 
 /// What the server was started with, and the last page with the version of the store it shows.
 struct Site {
@@ -44,14 +51,26 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Failure> {
     let address = listener.local_addr()?;
     remark(common, &format!("serving http://{address}/ (Ctrl-C ends)"));
     let site = Arc::new(Site { common: common.clone(), args: args.clone(), address, last: Mutex::default() });
-    loop {
-        tokio::select! {
-            stop = tokio::signal::ctrl_c() => return stop.map(|()| Exit::Ok).map_err(Failure::from),
-            visit = listener.accept() => {
-                let Ok((stream, _)) = visit else { continue };
-                tokio::spawn(visited(Arc::clone(&site), stream));
-            }
-        }
+    tokio::select! {
+        stop = tokio::signal::ctrl_c() => stop.map(|()| Exit::Ok).map_err(Failure::from),
+        () = let_in(&listener, &site) => Ok(Exit::Ok),
+    }
+}
+
+/// Takes visitors for ever.
+async fn let_in(listener: &TcpListener, site: &Arc<Site>) {
+    let places = Arc::new(Semaphore::new(MOST_VISITORS));
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(REST).await;
+            continue;
+        };
+        let site = Arc::clone(site);
+        tokio::spawn(async move {
+            visited(site, stream).await;
+            drop(place);
+        });
     }
 }
 
@@ -63,7 +82,7 @@ async fn visited(site: Arc<Site>, mut stream: TcpStream) {
     };
     let bytes = answer.bytes(head.starts_with("HEAD "));
     // A visitor who has gone away misses nothing.
-    let _ = stream.write_all(&bytes).await;
+    let _ = tokio::time::timeout(FETCHING, stream.write_all(&bytes)).await;
     let _ = stream.shutdown().await;
 }
 
@@ -81,7 +100,7 @@ async fn request_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// An answer.
-struct Answer {
+pub(super) struct Answer {
     status: &'static str,
     kind: &'static str,
     body: Arc<String>,
@@ -108,7 +127,7 @@ impl Answer {
 }
 
 /// The path of a request that may be answered.
-fn checked(head: &str, address: SocketAddr) -> Result<&str, Answer> {
+pub(super) fn checked(head: &str, address: SocketAddr) -> Result<&str, Answer> {
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
     let (method, path, version) = (words.next(), words.next(), words.next());

@@ -5,7 +5,7 @@ use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::table::{TextTable, seconds};
-use super::{data, warn};
+use super::{shown, warn};
 use crate::backends;
 use crate::compare::load_warning;
 use crate::store::{Reader, RunStatus, Selection, StatusRow};
@@ -25,7 +25,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let digest = reader.digest(&selection).await?;
     let known = backends::registry(&common.backends())?;
     let known: Vec<&str> = known.iter().map(|b| b.id()).collect();
-    data(&format!("{}\ndigest {digest}\n", text(&rows, scenarios, &known)))
+    shown(&format!("{}\ndigest {digest}\n", text(&rows, scenarios, &known)))
 }
 
 fn text(rows: &[StatusRow], scenarios: usize, known: &[&str]) -> String {

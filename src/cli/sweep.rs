@@ -5,8 +5,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::table::TextTable;
-use super::{compare, data, figures, say, warn};
+use super::{compare, figures, say, shown, warn};
 use crate::backends;
+use crate::bounded::below;
 use crate::plan::{self, Plan, PlannedScenario};
 use crate::runner::{StopFlag, SweepOptions, SweepSummary, sweep};
 use crate::spec;
@@ -117,21 +118,18 @@ pub async fn execute_on(
 ) -> Result<Option<SweepSummary>, Failure> {
     let mut questions = Questions::watch()?;
     if common.dry_run {
-        data(&dry_run(&would_do(common, scenarios, backends).await?))?;
+        shown(&dry_run(&would_do(common, scenarios, backends).await?))?;
         return Ok(None);
     }
+    let work_root = below(&common.root, &["work"])?;
     let mut writer = Writer::open(&common.root).await?;
     let stored = Reader::open(&common.root).await?.entries(&Selection::default()).await?;
     warn(common, &displaced(&stored, &scenarios));
     let plan = Plan::new(scenarios, backends, &writer, common.retry_failed).await?;
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
-    let options = SweepOptions {
-        jobs: common.jobs.into(),
-        timeout: common.timeout,
-        provenance: provenance(),
-        work_root: common.root.join("work"),
-    };
+    let options =
+        SweepOptions { jobs: common.jobs.into(), timeout: common.timeout, provenance: provenance(), work_root };
     let progress = RefCell::new(Progress::new(common, &plan));
     let mut on_event = |event: crate::runner::SweepEvent<'_>| progress.borrow_mut().on_event(&event);
     let swept = {
@@ -260,7 +258,8 @@ pub fn provenance() -> Provenance {
         version: env!("CARGO_PKG_VERSION").into(),
         commit: env!("MIXLAB_COMMIT").into(),
         host: host.trim().into(),
-        command: std::env::args().collect::<Vec<_>>().join(" "),
+        // Names of files need not be text.
+        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
     }
 }
 

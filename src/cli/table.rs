@@ -1,5 +1,7 @@
 //! Plain text tables: first column left, the others right, two spaces between, no lines.
 
+use super::plain::plain_line;
+
 /// Rows of equal length under a header; `text` renders them.
 pub struct TextTable {
     rows: Vec<Vec<String>>,
@@ -14,7 +16,7 @@ impl TextTable {
     /// Appends a row (as many cells as the header).
     pub fn row(&mut self, cells: Vec<String>) {
         debug_assert_eq!(cells.len(), self.rows[0].len());
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| plain_line(cell).into_owned()).collect());
     }
 
     /// The whole table, one line per row.

@@ -12,6 +12,7 @@ use super::table::TextTable;
 use super::train::{SCENARIOS, draw, stored_sets};
 use super::{data, remark, warn};
 use crate::backends::{self, BackendOptions};
+use crate::bounded::{TRAINING_FILE, read_text};
 use crate::compare::{Comparison, compare};
 use crate::groups::{Group, groups};
 use crate::plan::PlannedScenario;
@@ -197,7 +198,7 @@ fn command(common: &Common, args: &TestArgs, baseline: &str) -> String {
 fn learned_from(weights: Option<&std::path::Path>, scenarios: &[PlannedScenario]) -> Vec<String> {
     // `DIR/best` is inside the training's folder.
     let tables = weights.into_iter().flat_map(|w| [Some(w), w.parent()]).flatten().map(|d| d.join(SCENARIOS));
-    let Some(table) = tables.filter_map(|t| std::fs::read_to_string(t).ok()).next() else { return Vec::new() };
+    let Some(table) = tables.filter_map(|t| read_text(&t, TRAINING_FILE).ok()).next() else { return Vec::new() };
     let seen: BTreeSet<&str> = table
         .lines()
         .filter_map(|line| line.split_once(','))

@@ -6,6 +6,7 @@
 
 use super::{ExportError, table::real};
 use crate::atomic::Replacement;
+use crate::bounded::below;
 use crate::dataset::RunResults;
 use crate::store::{FlowColumns, Reader, Selection};
 use std::collections::BTreeSet;
@@ -26,7 +27,8 @@ pub async fn parsimon_layout(reader: &Reader, selection: &Selection, root: &Path
     for mix in mixes {
         let (flows, results) = (reader.flows(&mix).await?, reader.results(&mix, selection).await?);
         for (backend, run) in &results.runs {
-            let folder = root.join(mix.entry.mix_id.to_string()).join(folder_name(backend)?);
+            let folder = below(root, &[&mix.entry.mix_id.to_string(), folder_name(backend)?]);
+            let folder = folder.map_err(|e| ExportError::io(root, e))?;
             let records = |to: &mut dyn Write| write_records(to, mix.entry.mix_id, backend, &flows, run);
             written.push(write_file(folder.join("records.csv"), records)?);
             let elapsed = |to: &mut dyn Write| write!(to, "{}", run.wall_s as u64);

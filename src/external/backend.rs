@@ -17,6 +17,7 @@ use mixlab_ns3::process::{Launch, Patience, ProcessError, Running, clean_environ
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -283,7 +284,15 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     entries.map(|e| e.into_path()).filter(|p| p.is_file()).collect()
 }
 
+/// In pieces: models can be larger than memory.
 fn digest_file(file: &Path) -> Result<Vec<u8>, String> {
-    let bytes = fs::read(file).map_err(|e| unreadable(file, &e))?;
-    Ok(Sha256::digest(bytes).to_vec())
+    let failed = |e: &std::io::Error| unreadable(file, e);
+    let mut opened = fs::File::open(file).map_err(|e| failed(&e))?;
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match opened.read(&mut piece).map_err(|e| failed(&e))? {
+            0 => return Ok(digest.finalize().to_vec()),
+            n => digest.update(&piece[..n]),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Unknown keys are errors. All keys with their meaning: `spec/schema/backend.schema.json`.
 
 use super::results::Column;
+use crate::bounded::SMALL_FILE;
 use crate::spec::error::suggestion;
 use crate::spec::json::Document;
 use crate::spec::toml::{Member, Value};
@@ -138,7 +139,7 @@ pub fn discover(folders: &[PathBuf], reserved: &[String]) -> Result<Vec<Arc<Mani
         let manifest = Manifest::read(&file, reserved)?;
         let same = |m: &Manifest| m.folder == manifest.folder; // found on two ways
         if let Some(other) = found.get(&manifest.name).filter(|m| !same(m)) {
-            let document = Document::read(&file)?;
+            let document = Document::read_within(&file, SMALL_FILE)?;
             let hint = format!("{} has the same name", other.folder.join(FILE_NAME).display());
             let root = Value::parse(&document)?;
             let name = root.members()?.iter().find(|m| m.key == "name").map_or(&root, |m| &m.value);
@@ -169,7 +170,7 @@ impl Manifest {
         let unreadable = |source| SpecError::Read { file: file.to_path_buf(), source };
         let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().map_err(unreadable)?;
-        Self::parse(&Document::read(file)?, folder, reserved)
+        Self::parse(&Document::read_within(file, SMALL_FILE)?, folder, reserved)
     }
 
     /// Reads a document whose file lies in `folder`.

@@ -16,4 +16,4 @@ mod results;
 
 pub use backend::ExternalBackend;
 pub use manifest::{FILE_NAME, Input, KEYS, Manifest, OUTPUT_KEYS, Output, SUPPORTS_KEYS, Supports, discover};
-pub use results::Column;
+pub use results::{Column, TableError, read_table};

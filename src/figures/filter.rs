@@ -123,7 +123,7 @@ impl Filter {
     /// # Errors
     /// [`FilterError`] naming the term and what was expected.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        let terms = text.split([' ', ',', '\t', '\n']).filter(|term| !term.is_empty());
+        let terms = text.split(|c: char| c.is_whitespace() || c == ',').filter(|term| !term.is_empty());
         Ok(Self { text: text.trim().to_string(), terms: terms.map(term).collect::<Result<_, _>>()? })
     }
 
@@ -235,7 +235,8 @@ mod tests {
     #[test]
     fn all_terms_and_any_value_must_hold() {
         let keeps = |text: &str| Filter::parse(text).expect("a filter").keeps(&scenario());
-        for yes in ["", "cc=dctcp", "cc=hp|DCTCP,load<=30%", "load=0.3", "window=15KB mix!=3", "flows>=2 load>0.29"] {
+        for yes in ["", "cc=dctcp\r\n", "cc=hp|DCTCP,load<=30%", "load=0.3", "window=15KB mix!=3", "flows>=2 load>0.29"]
+        {
             assert!(keeps(yes), "{yes}");
         }
         for no in ["cc!=dctcp", "cc=dctcp load>0.3", "load<0.3", "mix=1|2|3", "sizes!=hadoop|web-server"] {

@@ -14,7 +14,7 @@ use super::scope::{Scope, thousands};
 use super::style;
 use super::table::{Cell, Table};
 use super::{Detail, Figure, Needs, Request, Size};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, ScenarioResults};
 
 /// The figure.
 pub struct Matrix;
@@ -49,7 +49,7 @@ impl Figure for Matrix {
         let mut scope = Scope::of(NAME, NEEDS, dataset, request)?;
         let mut kept: Vec<usize> = Vec::new();
         let name = |i: usize| dataset.scenarios[i].attributes.spatial.as_str();
-        for i in scope.scenarios.iter().copied().filter(|i| dataset.scenarios[*i].details.traffic.is_some()) {
+        for i in scope.scenarios.iter().copied().filter(|i| has_matrix(&dataset.scenarios[*i])) {
             if !kept.iter().any(|k| name(*k) == name(i)) {
                 kept.push(i);
             }
@@ -118,6 +118,11 @@ impl Figure for Matrix {
         let at = Rect { x: (canvas.width() - width) / 2.0 + 30.0, y, width, height: 8.0 };
         heat::bar(canvas, &axis, at, "share of flows (%)")
     }
+}
+
+/// Whether the demand was worked out, for a network with few enough racks.
+fn has_matrix(scenario: &ScenarioResults) -> bool {
+    scenario.details.traffic.as_ref().is_some_and(|traffic| !traffic.rack_flows.is_empty())
 }
 
 /// Adds the pairs of a scenario that have flows.

@@ -1,5 +1,6 @@
 //! Which files of a folder are which, reading them whole (compressed or not), and which folders hold scenarios.
 
+use crate::bounded::{self, SMALL_FILE};
 use flate2::read::MultiGzDecoder;
 use mixlab_contract::files::FileError;
 use mixlab_contract::{Scenario, ScenarioError, ScenarioParts};
@@ -8,8 +9,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Longest text that is read: more is a mistake or a decompression bomb.
-const LARGEST_TEXT: u64 = 4 << 30;
+/// Longest text that is read, decompressed (six million flows): more is a mistake or a decompression bomb.
+const LARGEST_TEXT: u64 = 512 << 20;
 
 /// Why a folder can't be imported.
 #[derive(Debug, thiserror::Error)]
@@ -85,12 +86,12 @@ impl Folder {
         let base = named.rsplit(['/', '\\']).next().unwrap_or_default();
         if let Some(name) = self.plain_or_compressed(base).or_else(|| self.plain_or_compressed(&format!("{kind}.txt")))
         {
-            return self.read(&name);
+            return self.read(&name, LARGEST_TEXT);
         }
         let dir = self.dir.clone();
         match self.of_kind(kind).as_slice() {
             [] => Err(ImportError::Missing { dir, kind }),
-            [only] => self.read(only),
+            [only] => self.read(only, LARGEST_TEXT),
             several => {
                 Err(ImportError::Ambiguous { dir, kind, found: several.iter().map(ToString::to_string).collect() })
             }
@@ -99,7 +100,12 @@ impl Folder {
 
     /// Name and text of the file `name`, plain or compressed, if there is one.
     pub(super) fn read_optional(&self, name: &str) -> Result<Option<(String, String)>, ImportError> {
-        self.plain_or_compressed(name).map(|name| self.read(&name)).transpose()
+        self.plain_or_compressed(name).map(|name| self.read(&name, LARGEST_TEXT)).transpose()
+    }
+
+    /// The same for a file that says a few words about the run.
+    pub(super) fn read_small(&self, name: &str) -> Result<Option<(String, String)>, ImportError> {
+        self.plain_or_compressed(name).map(|name| self.read(&name, SMALL_FILE)).transpose()
     }
 
     /// A scenario of these parts; errors name the folder.
@@ -117,25 +123,24 @@ impl Folder {
         [name.to_owned(), format!("{name}.gz")].into_iter().find(|n| self.names.binary_search(n).is_ok())
     }
 
-    fn read(&self, name: &str) -> Result<(String, String), ImportError> {
+    fn read(&self, name: &str, most: u64) -> Result<(String, String), ImportError> {
         let path = self.dir.join(name);
-        match read_text(&path) {
+        match read_text(&path, most) {
             Ok(text) => Ok((path.display().to_string(), text)),
             Err(source) => Err(ImportError::Read { path, source }),
         }
     }
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
+fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    if path.extension().is_none_or(|e| e != "gz") {
+        return bounded::read_text(path, most);
+    }
     let mut text = String::new();
-    let read = if path.extension().is_some_and(|e| e == "gz") {
-        MultiGzDecoder::new(file).take(LARGEST_TEXT + 1).read_to_string(&mut text)?
-    } else {
-        file.take(LARGEST_TEXT + 1).read_to_string(&mut text)?
-    };
-    if read as u64 > LARGEST_TEXT {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it holds more than 4 GiB of text"));
+    let read = MultiGzDecoder::new(File::open(path)?).take(most + 1).read_to_string(&mut text)?;
+    if read as u64 > most {
+        let problem = format!("it holds more than {} MiB of text", most >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
     }
     Ok(text)
 }

@@ -23,7 +23,7 @@ pub(super) struct Metadata {
 impl Metadata {
     pub(super) fn read(folder: &Folder, warnings: &mut Vec<String>) -> Result<Self, ImportError> {
         let mut known = Self::default();
-        if let Some((file, text)) = folder.read_optional("meta.json")? {
+        if let Some((file, text)) = folder.read_small("meta.json")? {
             match serde_json::from_str::<Value>(&text) {
                 Err(error) => warnings.push(format!("{file} is passed over: {error}")),
                 Ok(value) => {
@@ -33,14 +33,14 @@ impl Metadata {
                 }
             }
         }
-        if let Some((file, text)) = folder.read_optional("elapsed.txt")? {
+        if let Some((file, text)) = folder.read_small("elapsed.txt")? {
             let first = text.split(',').next().unwrap_or_default().trim();
             match first.parse().ok().filter(is_seconds) {
                 Some(seconds) => known.wall_s = Some(seconds),
                 None => warnings.push(format!("{file} is passed over: it does not begin with a number of seconds")),
             }
         }
-        if let Some((file, text)) = folder.read_optional("mix.json")? {
+        if let Some((file, text)) = folder.read_small("mix.json")? {
             match serde_json::from_str::<Value>(&text) {
                 Ok(_) => known.mix_json = Some(text),
                 Err(error) => warnings.push(format!("{file} is passed over: {error}")),

@@ -16,10 +16,10 @@ use mixlab_contract::{BitsPerSec, Link, NodeId, NodeKind, SimDuration, Topology,
 use std::path::Path;
 use std::sync::Arc;
 
-/// Most nodes a cluster may have.
-const MOST_NODES: u64 = 1 << 24;
+/// Most nodes a cluster may have: 17 times the largest known (60,000 hosts), and a few hundred MB of memory.
+const MOST_NODES: u64 = 1 << 20;
 /// Most links a cluster may have.
-const MOST_LINKS: u64 = 1 << 25;
+const MOST_LINKS: u64 = 1 << 22;
 
 /// A cluster: its network, and where pods and racks are in it.
 #[derive(Clone, Debug)]
@@ -71,6 +71,7 @@ impl Cluster {
         }
         let fields = root.fields("a cluster: an object", GENERATED)?;
         for (name, hint) in fields.unknown() {
+            let name = name.escape_debug();
             warnings.push(format!("{}: unknown field `{name}` is ignored ({hint})", document.file().display()));
         }
         Shape::parse(&fields)?.build(&root)
@@ -102,8 +103,8 @@ impl Shape {
     fn parse(fields: &Fields<'_>) -> Result<Self, SpecError> {
         let count = |name| {
             let node: &Node<'_> = fields.required(name)?;
-            match node.whole("a whole number from 1 to 16,777,216", MOST_NODES)? {
-                0 => Err(node.fault("a whole number from 1 to 16,777,216", "")),
+            match node.whole("a whole number from 1 to 1,048,576", MOST_NODES)? {
+                0 => Err(node.fault("a whole number from 1 to 1,048,576", "")),
                 n => Ok(n as u32),
             }
         };
@@ -121,7 +122,7 @@ impl Shape {
         let (nodes, links) = shape.size();
         if nodes > u128::from(MOST_NODES) || links > u128::from(MOST_LINKS) {
             let found = format!("{nodes} nodes and {links} links");
-            return Err(fields.node().fault_with("at most 16,777,216 nodes and 33,554,432 links", &found, ""));
+            return Err(fields.node().fault_with("at most 1,048,576 nodes and 4,194,304 links", &found, ""));
         }
         Ok(shape)
     }
@@ -229,7 +230,7 @@ impl<'a> Listing<'a> {
 
     fn node(&mut self, node: &Node<'a>, kind: NodeKind) -> Result<NodeId, SpecError> {
         let fields = node.fields("a node: an object", &["id", "kind"])?;
-        let id = fields.required("id")?.whole("a node id below 16,777,216", MOST_NODES - 1)?;
+        let id = fields.required("id")?.whole("a node id below 1,048,576", MOST_NODES - 1)?;
         let name = match kind {
             NodeKind::Host => "Host",
             NodeKind::Switch => "Switch",
@@ -248,7 +249,7 @@ impl<'a> Listing<'a> {
 
     fn link(&mut self, node: Node<'a>) -> Result<(), SpecError> {
         let fields = node.fields("a link: an object", &["a", "b", "bandwidth", "delay"])?;
-        let id = |name| fields.required(name)?.whole("a node id below 16,777,216", MOST_NODES - 1);
+        let id = |name| fields.required(name)?.whole("a node id below 1,048,576", MOST_NODES - 1);
         self.links.push(Link {
             a: NodeId(id("a")? as u32),
             b: NodeId(id("b")? as u32),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why a spec cannot be used.
@@ -54,7 +54,7 @@ impl fmt::Debug for Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.headline())?;
+        write!(f, "{}:{}:{}: {}", shown(&self.file), self.line, self.column, self.headline())?;
         if self.hint.is_empty() { Ok(()) } else { write!(f, "\n  hint: {}", self.hint) }
     }
 }
@@ -65,6 +65,11 @@ impl Fault {
         let separator = if self.json_path.is_empty() { "" } else { ": " };
         format!("{}{separator}expected {}, found {}", self.json_path, self.expected, self.found)
     }
+}
+
+/// A path in one line: what follows a line break in a name would look like a message of its own.
+fn shown(path: &Path) -> String {
+    path.display().to_string().replace('\n', "\\n")
 }
 
 impl From<Fault> for SpecError {

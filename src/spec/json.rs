@@ -5,18 +5,23 @@
 //! nesting cannot exhaust the stack.
 
 use super::error::{Fault, SpecError, suggestion};
+use crate::bounded::{self, SPEC_FILE};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest spec file that is read. The largest known (60,000 hosts) has about 20 MB.
-const LARGEST_FILE: u64 = 1 << 30;
+/// Most elements of an array: four times the nodes a cluster may have. Each costs some 100 bytes while it is looked at.
+const MOST_ELEMENTS: usize = 1 << 22;
+/// Most members of an object (a matrix has one per pod, everything else a dozen).
+const MOST_MEMBERS: usize = 1 << 14;
+/// Longest key, in bytes: errors and warnings repeat them.
+const LONGEST_KEY: usize = 256;
 
 /// A file and its text.
 #[derive(Debug)]
@@ -47,19 +52,27 @@ impl Document {
         Self { file: file.to_path_buf(), text: text.into() }
     }
 
-    /// Reads a UTF-8 file of at most 1 GiB (pipes are fine).
+    /// Reads a UTF-8 file of at most [`SPEC_FILE`] bytes (pipes are fine).
     ///
     /// # Errors
     /// [`SpecError::Read`] if it cannot be read, a fault if it is too large or not UTF-8.
     pub fn read(file: &Path) -> Result<Self, SpecError> {
-        let unreadable = |source| SpecError::Read { file: file.to_path_buf(), source };
-        let mut bytes = Vec::new();
-        let opened = File::open(file).map_err(unreadable)?;
-        opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > LARGEST_FILE {
-            let empty = Self::new(file, String::new());
-            return Err(empty.fault_at(0..0, "a file of at most 1 GiB", "a larger one", "").into());
-        }
+        Self::read_within(file, SPEC_FILE)
+    }
+
+    /// Reads a UTF-8 file of at most `most` bytes.
+    ///
+    /// # Errors
+    /// As [`Document::read`].
+    pub fn read_within(file: &Path, most: u64) -> Result<Self, SpecError> {
+        let bytes = bounded::read(file, most).map_err(|source| match source.kind() {
+            ErrorKind::FileTooLarge => {
+                let (empty, expected) =
+                    (Self::new(file, String::new()), format!("a file of at most {} MiB", most >> 20));
+                empty.fault_at(0..0, &expected, "a larger one", "is it the right file?").into()
+            }
+            _ => SpecError::Read { file: file.to_path_buf(), source },
+        })?;
         String::from_utf8(bytes).map(|text| Self::new(file, text)).map_err(|e| {
             let valid = e.utf8_error().valid_up_to();
             let mut bytes = e.into_bytes();
@@ -183,19 +196,47 @@ impl<'a> Node<'a> {
     /// # Errors
     /// A fault if it is not one.
     pub fn array(&self, expected: &str) -> Result<Vec<Node<'a>>, SpecError> {
-        let raws: Vec<&'a RawValue> = serde_json::from_str(self.text).map_err(|_| self.fault(expected, ""))?;
-        Ok(raws.into_iter().enumerate().map(|(i, raw)| self.child(raw, format!("{}[{i}]", self.path))).collect())
+        let raws: Limited<&'a RawValue> = serde_json::from_str(self.text).map_err(|_| self.fault(expected, ""))?;
+        Ok(self
+            .all_of(raws)?
+            .into_iter()
+            .enumerate()
+            .map(|(i, raw)| self.child(raw, format!("{}[{i}]", self.path)))
+            .collect())
+    }
+
+    /// The elements, unless they are too many.
+    fn all_of<T>(&self, elements: Limited<T>) -> Result<Vec<T>, SpecError> {
+        match elements.all {
+            Some(all) => Ok(all),
+            None => Err(self.fault_with(
+                &format!("at most {MOST_ELEMENTS} elements"),
+                &elements.count.to_string(),
+                "divide it into several files",
+            )),
+        }
     }
 
     /// The members of an object in the order of the file, keys unescaped and unique. Comments ([`is_comment`]) are left out.
     ///
     /// # Errors
-    /// A fault if it is no object or has a key twice.
+    /// A fault if it is no object, has a key twice, or more or longer keys than any spec needs.
     pub fn members(&self, expected: &str) -> Result<Vec<(String, Node<'a>)>, SpecError> {
         let Members(raws) = serde_json::from_str(self.text).map_err(|_| self.fault(expected, ""))?;
+        if raws.len() > MOST_MEMBERS {
+            return Err(self.fault_with(&format!("at most {MOST_MEMBERS} fields"), "more", ""));
+        }
+        if let Some((key, raw)) = raws.iter().find(|(key, _)| key.len() > LONGEST_KEY) {
+            let found = format!("a name of {} bytes", key.len());
+            return Err(self.child(raw, self.path.clone()).fault_with(
+                &format!("names of fields of at most {LONGEST_KEY} bytes"),
+                &found,
+                "",
+            ));
+        }
         let mut members: Vec<(String, Node<'a>)> = Vec::with_capacity(raws.len());
         for (key, raw) in raws.into_iter().filter(|(key, _)| !is_comment(key)) {
-            let node = self.child(raw, format!("{}.{key}", self.path));
+            let node = self.child(raw, format!("{}.{}", self.path, key.escape_debug()));
             members.push((key.into_owned(), node));
         }
         let mut names: Vec<(&str, usize)> = members.iter().enumerate().map(|(i, (k, _))| (k.as_str(), i)).collect();
@@ -267,7 +308,7 @@ impl<'a> Node<'a> {
     /// A fault at the first element that is not a whole number.
     pub fn wholes(&self, expected: &str) -> Result<Vec<u64>, SpecError> {
         match serde_json::from_str(self.text) {
-            Ok(values) => Ok(values),
+            Ok(values) => self.all_of(values),
             Err(_) => self
                 .array(&format!("an array, each element {expected}"))?
                 .iter()
@@ -317,6 +358,42 @@ pub fn is_comment(key: &str) -> bool {
     key.starts_with("//") || key == "$schema"
 }
 
+/// The elements of an array, counted to the end but kept only if they are not too many.
+struct Limited<T> {
+    count: usize,
+    all: Option<Vec<T>>,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Limited<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<T> {
+            type Value = Limited<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(element) = seq.next_element()? {
+                    if all.len() == MOST_ELEMENTS {
+                        let mut count = MOST_ELEMENTS + 1;
+                        drop(all);
+                        while seq.next_element::<IgnoredAny>()?.is_some() {
+                            count += 1;
+                        }
+                        return Ok(Limited { count, all: None });
+                    }
+                    all.push(element);
+                }
+                Ok(Limited { count: all.len(), all: Some(all) })
+            }
+        }
+        deserializer.deserialize_seq(Elements(PhantomData))
+    }
+}
+
 /// An object as a list, so that order and duplicates are kept.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -338,6 +415,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 let mut members = Vec::new();
                 while let Some((Key(key), value)) = map.next_entry()? {
                     members.push((key, value));
+                    if members.len() > MOST_MEMBERS {
+                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                        break;
+                    }
                 }
                 Ok(Members(members))
             }

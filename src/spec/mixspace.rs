@@ -82,6 +82,7 @@ impl MixSpace {
         let fields = document.root()?.fields("a mix space: an object", SPACE_FIELDS)?;
         let warnings = fields
             .unknown()
+            .map(|(name, hint)| (name.escape_debug(), hint))
             .map(|(name, hint)| format!("{}: unknown field `{name}` is ignored ({hint})", document.file().display()));
         let paths = |name| list(fields.required(name)?, |n| n.string("the path of a file").map(PathBuf::from));
         let limits = |n: &Node<'_>| n.whole("a whole number below 2^32", u64::from(u32::MAX)).map(|v| v as u32);

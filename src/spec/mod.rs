@@ -34,6 +34,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Most mixes of a list: beyond it neither the list nor what it asks for fits a machine. A mix takes some 500 bytes.
+pub const MOST_MIXES: usize = 1 << 20;
+
 /// A mix and everything its files say. Files that several mixes name are shared.
 #[derive(Clone, Debug)]
 pub struct LoadedMix {
@@ -88,6 +91,13 @@ fn mixes_of(document: &Document) -> Result<LoadedSpec, SpecError> {
     if nodes.is_empty() {
         return Err(root.fault_with("at least one mix", "an empty array", ""));
     }
+    if nodes.len() > MOST_MIXES {
+        return Err(root.fault_with(
+            &format!("at most {MOST_MIXES} mixes"),
+            &nodes.len().to_string(),
+            "make several lists",
+        ));
+    }
     let mut library = Library::new(file);
     let mut ids: BTreeMap<u64, Node<'_>> = BTreeMap::new();
     let mut unknown: BTreeMap<String, (usize, String)> = BTreeMap::new();
@@ -96,7 +106,7 @@ fn mixes_of(document: &Document) -> Result<LoadedSpec, SpecError> {
     for node in &nodes {
         let fields = node.fields("a mix: an object", mix::MIX_FIELDS)?;
         for (name, hint) in fields.unknown() {
-            unknown.entry(name.into()).or_insert((0, hint)).0 += 1;
+            unknown.entry(name.escape_debug().to_string()).or_insert((0, hint)).0 += 1;
         }
         let mix = Mix::parse(&fields)?;
         mix.meaningless(&fields).for_each(|name| *meaningless.entry(name).or_default() += 1);

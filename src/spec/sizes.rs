@@ -15,6 +15,11 @@ use std::path::Path;
 /// Largest flow: 2^50 bytes.
 const LARGEST: f64 = 1_125_899_906_842_624.0;
 
+/// Most points; measured distributions have some hundred.
+const MOST_POINTS: usize = 1 << 20;
+/// Longest piece of a line that an error repeats, in characters.
+const SHOWN: usize = 60;
+
 /// An empirical CDF of flow sizes in bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SizeDistribution {
@@ -39,9 +44,13 @@ impl SizeDistribution {
                 start..start + part.len()
             };
             let fault = |part: &str, expected: &str, hint: &str| {
-                Err(SpecError::from(document.fault_at(at(part), expected, &format!("`{}`", part.trim()), hint)))
+                let shown: String = part.trim().chars().take(SHOWN).collect();
+                Err(SpecError::from(document.fault_at(at(part), expected, &format!("`{shown}`"), hint)))
             };
-            let parts: Vec<&str> = content.split_whitespace().collect();
+            if points.len() == MOST_POINTS {
+                return fault(content, &format!("at most {MOST_POINTS} points"), "leave out points between others");
+            }
+            let parts: Vec<&str> = content.split_whitespace().take(3).collect();
             let &[x, y] = parts.as_slice() else {
                 return fault(content, "two numbers: bytes and cumulative percent", "");
             };

@@ -12,8 +12,8 @@ use rand::Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Most racks on a side of a matrix.
-const MOST_RACKS: u64 = 1 << 13;
+/// Most racks on a side of a matrix: 65,536 hosts in racks of 16. Every entry that is not 0 takes 16 bytes.
+const MOST_RACKS: u64 = 1 << 12;
 /// Flows a generated matrix counts in each class.
 const COUNTS: f64 = 1e9;
 
@@ -52,6 +52,7 @@ impl SpatialMatrix {
         }
         let fields = root.fields("a rack-to-rack matrix: an object", GENERATED)?;
         for (name, hint) in fields.unknown() {
+            let name = name.escape_debug();
             warnings.push(format!("{}: unknown field `{name}` is ignored ({hint})", document.file().display()));
         }
         generated(&fields)
@@ -116,7 +117,7 @@ fn listed(root: &Node<'_>) -> Result<SpatialMatrix, SpecError> {
 fn counts(inner: &Node<'_>, in_pod: &[bool]) -> Result<Vec<(u64, u32, u32)>, SpecError> {
     let rows = inner.array("an array of rows")?;
     if rows.len() as u64 > MOST_RACKS {
-        return Err(inner.fault_with("at most 8,192 rows", &format!("{}", rows.len()), ""));
+        return Err(inner.fault_with("at most 4,096 rows", &format!("{}", rows.len()), ""));
     }
     let (mut entries, mut sum) = (Vec::new(), 0u64);
     for (src, row) in rows.iter().enumerate() {
@@ -149,15 +150,15 @@ fn counts(inner: &Node<'_>, in_pod: &[bool]) -> Result<Vec<(u64, u32, u32)>, Spe
 fn generated(fields: &Fields<'_>) -> Result<SpatialMatrix, SpecError> {
     let count = |name| {
         let node: &Node<'_> = fields.required(name)?;
-        match node.whole("a whole number from 1 to 8,192", MOST_RACKS)? {
-            0 => Err(node.fault("a whole number from 1 to 8,192", "")),
+        match node.whole("a whole number from 1 to 4,096", MOST_RACKS)? {
+            0 => Err(node.fault("a whole number from 1 to 4,096", "")),
             n => Ok(n as usize),
         }
     };
     let (pods, per_pod) = (count("pods")?, count("racks_per_pod")?);
     let racks = pods * per_pod;
     if racks as u64 > MOST_RACKS {
-        return Err(fields.node().fault_with("at most 8,192 racks in all", &racks.to_string(), ""));
+        return Err(fields.node().fault_with("at most 4,096 racks in all", &racks.to_string(), ""));
     }
     let mut shares = [0.0; 3];
     for (share, name) in shares.iter_mut().zip(["same_rack", "same_pod", "other_pods"]) {
@@ -168,7 +169,8 @@ fn generated(fields: &Fields<'_>) -> Result<SpatialMatrix, SpecError> {
     }
     let skew = |n: &Node<'_>| n.real("a number from 0 (all racks alike) to 4", "", |v| (0.0..=4.0).contains(&v));
     let skew = fields.optional("skew").map_or(Ok(0.0), skew)?;
-    let weight = |rack: usize| (1.0 + (rank(rack, per_pod)) as f64).powf(-skew);
+    let weights: Vec<f64> = (0..racks).map(|rack| (1.0 + rank(rack, per_pod) as f64).powf(-skew)).collect();
+    let weight = |rack: usize| weights[rack];
     let class = |s: usize, d: usize| {
         if s == d {
             0
@@ -182,7 +184,7 @@ fn generated(fields: &Fields<'_>) -> Result<SpatialMatrix, SpecError> {
     let pairs = || (0..racks).flat_map(|s| (0..racks).map(move |d| (s, d)));
     pairs().for_each(|(s, d)| sums[class(s, d)] += weight(s) * weight(d));
     let all: f64 = (0..3).filter(|c| sums[*c] > 0.0).map(|c| shares[c]).sum();
-    let (mut entries, mut sum) = (Vec::new(), 0);
+    let (mut entries, mut sum) = (Vec::with_capacity(racks * racks), 0);
     for (s, d) in pairs() {
         let c = class(s, d);
         let count =

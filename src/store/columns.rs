@@ -3,6 +3,8 @@
 //! In: `INSERT` statements of [`ROWS`] rows; a statement per row costs ten times as much (about 0.16 against 1.8 million
 //! rows per CPU-second). Out: one JSON array per column and chunk of [`CHUNK`] rows, made by SQLite; fetching row by row
 //! costs several times as much, because every row crosses from the connection's thread on its own.
+//!
+//! The statements are put together from names in this program's text only (`&'static str`); every value is bound.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row, query};
@@ -17,8 +19,8 @@ const CHUNK: usize = 65_536;
 /// Inserts `rows` of N integers (NULL = `None`) into `table`, whose columns are `columns`.
 pub(super) async fn insert<const N: usize>(
     connection: &mut SqliteConnection,
-    table: &str,
-    columns: &str,
+    table: &'static str,
+    columns: &'static str,
     rows: &[[Option<i64>; N]],
 ) -> Result<(), sqlx::Error> {
     let statement = |rows: usize| -> Arc<str> {
@@ -42,9 +44,9 @@ pub(super) async fn insert<const N: usize>(
 /// Reads N integer columns of the rows of `owner` (a value of `key`) in `table`, in order of `flow_index`; NULL = `None`.
 pub(super) async fn select<const N: usize>(
     connection: &mut SqliteConnection,
-    table: &str,
-    columns: [&str; N],
-    (key, owner): (&str, i64),
+    table: &'static str,
+    columns: [&'static str; N],
+    (key, owner): (&'static str, i64),
     count: usize,
 ) -> Result<[Vec<Option<i64>>; N], sqlx::Error> {
     let arrays = columns.map(|c| format!("json_group_array({c})")).join(", ");
@@ -57,10 +59,15 @@ pub(super) async fn select<const N: usize>(
     for first in (0..count).step_by(CHUNK) {
         let chunk = query(AssertSqlSafe(Arc::clone(&text))).bind(owner).bind(first as i64);
         let row = chunk.bind((first + CHUNK - 1) as i64).fetch_one(&mut *connection).await?;
+        let mut last = true;
         for (i, column) in all.iter_mut().enumerate() {
             let values: Vec<Option<i64>> =
                 serde_json::from_str(row.try_get(i)?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+            last &= values.len() < CHUNK;
             column.extend(values);
+        }
+        if last {
+            break; // a damaged store may claim any count
         }
     }
     Ok(all)

@@ -3,6 +3,7 @@
 //! The content (process id and host) only serves the message of the loser; a leftover file without a holder blocks nobody.
 
 use super::StoreError;
+use crate::bounded::below;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::path::Path;
 pub(super) fn take(root: &Path) -> Result<File, StoreError> {
     let path = root.join("mixlab.lock");
     let io = |e| StoreError::io(&path, e);
+    below(root, &["mixlab.lock"]).map_err(io)?;
     // Not truncated on opening: until the lock is ours the content is the holder's.
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
     match file.try_lock() {

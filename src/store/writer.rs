@@ -10,6 +10,7 @@ use super::insert::{
 use super::ledger::run_status;
 use super::supervision::{has_outcomes, insert_supervision, unsupervised_run};
 use super::{FILE_NAME, MixEntry, RunMeta, RunStatus, format, lock};
+use crate::bounded::below;
 use mixlab_contract::{FlowOutcome, Scenario, Supervision};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, query, query_scalar};
@@ -38,7 +39,7 @@ impl Writer {
     pub async fn open(root: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(root).map_err(|e| StoreError::io(root, e))?;
         let lock = lock::take(root)?;
-        let path = root.join(FILE_NAME);
+        let path = below(root, &[FILE_NAME]).map_err(|e| StoreError::io(&root.join(FILE_NAME), e))?;
         let options = SqliteConnectOptions::new()
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)

@@ -8,6 +8,7 @@
 //! recipe is refused with the entry that differs. Files appear whole or not at all.
 
 use crate::atomic;
+use crate::bounded::{self, TRAINING_FILE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -126,11 +127,16 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::File`], [`CheckpointError::Format`].
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = std::fs::read(path).map_err(|source| CheckpointError::File { path: path.into(), source })?;
+        let bytes = bounded::read(path, TRAINING_FILE);
+        let bytes = bytes.map_err(|source| CheckpointError::File { path: path.into(), source })?;
         Self::decode(&bytes).map_err(|problem| CheckpointError::Format { path: path.into(), problem })
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+    /// The checkpoint that a file's bytes are.
+    ///
+    /// # Errors
+    /// What is wrong, as a fragment.
+    pub fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         let rest = bytes.strip_prefix(FORMAT.as_bytes()).and_then(|r| r.strip_prefix(b"\n"));
         rest.ok_or("it does not begin as one")?;
         let (content, digest) = bytes.split_last_chunk::<32>().ok_or("it is cut off")?;

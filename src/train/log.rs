@@ -10,7 +10,8 @@
 
 use super::tensorboard::{self, Event};
 use crate::atomic;
-use std::fs::{self, File, OpenOptions};
+use crate::bounded::{self, TRAINING_FILE};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -37,14 +38,14 @@ impl Log {
     pub fn open(folder: &Path, columns: &[&str], steps: u64, wall_time_s: f64) -> io::Result<Self> {
         let (csv, events) = (folder.join(CSV), folder.join(EVENTS));
         let head = format!("step,{}\n", columns.join(","));
-        let old = fs::read_to_string(&csv).unwrap_or_default();
+        let old = text_or_empty(&csv)?;
         // A row that was cut off by the death of the process has no step that was checkpointed.
         let kept = old.strip_prefix(&head).unwrap_or_default().split_inclusive('\n').filter(|row| {
             row.ends_with('\n') && row.split(',').next().and_then(|s| s.parse().ok()).is_some_and(|s: u64| s <= steps)
         });
         atomic::write(&csv, (head.clone() + &kept.collect::<String>()).as_bytes())?;
         let mut stream = tensorboard::beginning(wall_time_s);
-        let old = tensorboard::decode(&fs::read(&events).unwrap_or_default());
+        let old = tensorboard::decode(&bytes_or_empty(&events)?);
         old.iter().filter(|e| e.step <= steps).for_each(|e| stream.extend(tensorboard::encode(e)));
         atomic::write(&events, &stream)?;
         let append = |path| OpenOptions::new().append(true).open(path);
@@ -61,6 +62,19 @@ impl Log {
         let tags = scalars.iter().filter_map(|(name, v)| Some((tag(name), (*v)? as f32)));
         self.events.write_all(&tensorboard::encode(&Event { wall_time_s, step, scalars: tags.collect() }))
     }
+}
+
+/// A file of the log; empty if there is none yet.
+fn bytes_or_empty(path: &Path) -> io::Result<Vec<u8>> {
+    match bounded::read(path, TRAINING_FILE) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// The same as text. A log that was cut off within a character is still one.
+fn text_or_empty(path: &Path) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&bytes_or_empty(path)?).into_owned())
 }
 
 /// `validation_mean` → `validation/mean`; what has no group is of the training.
@@ -86,7 +100,14 @@ impl Curve {
     /// # Errors
     /// An input/output error, or one of kind `InvalidData` naming the line.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let text = fs::read_to_string(path)?;
+        Self::parse(&bounded::read_text(path, TRAINING_FILE)?)
+    }
+
+    /// Reads the text of a `loss.csv`.
+    ///
+    /// # Errors
+    /// One of kind `InvalidData` naming the line.
+    pub fn parse(text: &str) -> io::Result<Self> {
         let bad = |line: usize, what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("line {line}: {what}"));
         let mut lines = text.lines();
         let head = lines.next().and_then(|l| l.strip_prefix("step,")).ok_or_else(|| bad(1, "no header `step,…`"))?;
@@ -112,6 +133,7 @@ impl Curve {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn add(log: &mut Log, step: u64) {
         let validation = step.is_multiple_of(2).then_some(0.25);

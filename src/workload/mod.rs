@@ -14,6 +14,7 @@ pub mod files;
 mod placement;
 
 use crate::spec::LoadedMix;
+use mixlab_contract::scenario::MOST_FLOWS;
 use mixlab_contract::{Application, Flow, Scenario, ScenarioError, ScenarioParts, SimTime};
 
 /// When the first flow starts.
@@ -152,7 +153,7 @@ fn build(mix: &LoadedMix, options: &WorkloadOptions) -> Result<Scenario, Problem
     if options.nr_flows == 0 {
         return Err(Problem::NoFlows);
     }
-    if u32::try_from(options.nr_flows).is_err() {
+    if options.nr_flows > MOST_FLOWS {
         return Err(ScenarioError::TooManyFlows(options.nr_flows).into());
     }
     let (mut flows, paths) = match options.generator {

@@ -147,6 +147,53 @@ fn every_way_to_fail_is_a_failed_run_that_says_why() {
 }
 
 #[test]
+fn a_program_sees_no_variable_of_its_caller_and_no_shell_reads_its_arguments() {
+    // The folder's name is a shell's nightmare; an argument holds it.
+    let dir = tempdir().expect("a temporary directory");
+    let folder = dir.path().join("$(touch owned); `touch owned`; *");
+    fs::create_dir(&folder).expect("writable");
+    let stage = Stage::doing(&format!("env | sort > \"$1/.seen\"; echo \"$#\" > \"$1/.count\"\n{GOOD}"));
+    for name in ["backend.toml", "run"] {
+        fs::copy(stage.folder().join(name), folder.join(name)).expect("copied");
+    }
+    let (mixes, backend) = (demo(), folder.display().to_string());
+    let mut command = command(dir.path(), &["--root", "r", "--backend-dir", &backend, "--mixes", &mixes]);
+    command
+        .args(["--nr-flows", "100", "stand-in"])
+        .env("MIXLAB_SECRET", "hunter2")
+        .env("AWS_SECRET_ACCESS_KEY", "hunter2");
+    command.env("LD_PRELOAD_X", "hunter2").env("IFS", "/").env("BASH_ENV", "/nonexistent").env("ENV", "/nonexistent");
+    let output = command.output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let seen = fs::read_to_string(folder.join(".seen")).expect("it ran");
+    assert!(!seen.contains("hunter2"), "{seen}");
+    // `PWD`, `SHLVL`, `OLDPWD` and `_` are what the script's own shell adds.
+    let known = ["HOME", "LC_ALL", "OLDPWD", "PATH", "PWD", "SHLVL", "TMPDIR", "_"];
+    for line in seen.lines() {
+        let name = line.split('=').next().unwrap_or_default();
+        assert!(known.contains(&name), "{line}");
+    }
+    let home = seen.lines().find_map(|l| l.strip_prefix("HOME=")).expect("a home");
+    assert!(home.contains("/r/work/"), "its home is the folder of the run: {home}");
+    assert_eq!(fs::read_to_string(folder.join(".count")).expect("it ran").trim(), "1", "one argument stays one");
+    let owned = walkdir::WalkDir::new(dir.path()).into_iter().flatten().any(|e| e.file_name() == "owned");
+    assert!(!owned, "something was read as shell");
+}
+
+#[test]
+fn results_that_are_no_plain_file_are_refused_and_never_waited_for() {
+    for (body, want) in [
+        ("mkfifo out.csv", "out.csv is not a plain file"),
+        ("mkdir out.csv", "out.csv is not a plain file"),
+        ("ln -s /dev/zero out.csv", "out.csv is not a plain file"),
+        ("ln -s out.csv out.csv", "it left no out.csv"),
+        ("truncate -s 1G out.csv", "out.csv has more than 1150976 bytes"),
+    ] {
+        Stage::doing(body).fails_with(want);
+    }
+}
+
+#[test]
 fn the_log_and_the_files_of_a_failed_run_are_kept() {
     let stage = Stage::doing("echo to stdout; echo the cause >&2; exit 1");
     stage.run(5, &[]);

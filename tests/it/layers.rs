@@ -100,3 +100,80 @@ fn figures_and_comparisons_see_results_only_as_a_dataset() {
     let sql = offenders("src", r"\bsqlx::", none(&["src/store"]));
     assert!(sql.is_empty(), "{sql:#?}");
 }
+
+/// Every Rust file of the workspace, tests and benches included.
+fn everything() -> Vec<PathBuf> {
+    let folders = ["src", "backends", "tests", "benches", "examples"].map(|folder| workspace().join(folder));
+    let files =
+        folders.iter().flat_map(|f| WalkDir::new(f).sort_by_file_name()).map(|e| e.expect("readable").into_path());
+    let rust: Vec<PathBuf> = files.filter(|p| p.extension().is_some_and(|x| x == "rs")).collect();
+    assert!(rust.len() > 300, "{} files", rust.len());
+    rust.into_iter().chain([workspace().join("build.rs")]).collect()
+}
+
+#[test]
+fn unsafe_code_stands_in_one_module_and_every_use_says_why_it_is_sound() {
+    let word = Regex::new(r"\bunsafe\b").expect("valid pattern");
+    let text_literal = Regex::new(r#""([^"\\]|\\.)*""#).expect("valid pattern");
+    let mut places = Vec::new();
+    for path in everything() {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        let lines: Vec<&str> = text.lines().collect();
+        for (n, line) in lines.iter().enumerate() {
+            // Not in comments and texts (the content-security policy of `serve` has the word).
+            let code = text_literal.replace_all(line.split("//").next().unwrap_or_default(), "");
+            if !word.is_match(&code.replace("'unsafe-inline'", "")) {
+                continue;
+            }
+            let before = &lines[n.saturating_sub(4)..n];
+            assert!(before.iter().any(|l| l.contains("SAFETY:")), "{}:{}: no SAFETY comment", path.display(), n + 1);
+            places.push(path.strip_prefix(workspace()).expect("below").to_owned());
+        }
+    }
+    places.dedup();
+    assert_eq!(places, [Path::new("backends/m4/src/numerics/simd.rs")]);
+    // The lint says the same: forbidden everywhere, denied where one module allows it.
+    let manifest = |path: &str| std::fs::read_to_string(workspace().join(path)).expect("UTF-8");
+    assert!(manifest("Cargo.toml").contains("[workspace.lints.rust]\nunsafe_code = \"forbid\""));
+    for name in ["contract", "flowsim", "m4", "ns3", "packet"] {
+        let text = manifest(&format!("backends/{name}/Cargo.toml"));
+        let own = if name == "m4" { "[lints.rust]\nunsafe_code = \"deny\"" } else { "[lints]\nworkspace = true" };
+        assert!(text.contains(own), "{name}");
+    }
+    let allowed = offenders("backends", r"allow\((clippy::)?unsafe|expect\(unsafe", |_| false);
+    assert_eq!(allowed, ["backends/m4/src/numerics/mod.rs:23: #[allow(unsafe_code)]"]);
+    assert!(offenders("src", r"allow\(unsafe|expect\(unsafe", |_| false).is_empty());
+}
+
+#[test]
+fn sql_is_text_of_the_program_and_every_value_is_bound() {
+    // sqlx takes a statement only as `&'static str`, which no input can be, or from who asserts that it is safe. Those places are:
+    // the migrations and their stamp (constants), and columns.rs, which takes tables and columns as `&'static str` itself.
+    let asserted = offenders("src", r"AssertSqlSafe\(", |_| false);
+    let places: Vec<&str> = asserted.iter().map(|l| l.split(':').next().expect("a file")).collect();
+    assert_eq!(places, ["src/store/columns.rs", "src/store/columns.rs", "src/store/format.rs", "src/store/format.rs"]);
+    let columns = std::fs::read_to_string(workspace().join("src/store/columns.rs")).expect("UTF-8");
+    let code = columns.split("#[cfg(test)]").next().expect("the code");
+    let signatures = code.split("pub(super) async fn").skip(1).map(|f| f.split(") ->").next().expect("parameters"));
+    for parameters in signatures {
+        assert!(!parameters.replace("&'static str", "").contains("str"), "{parameters}");
+    }
+    let leaked = offenders("src", r"String::leak|Box::leak|\.leak\(\)", |_| false);
+    assert!(leaked.is_empty(), "no text becomes static: {leaked:#?}");
+}
+
+#[test]
+fn every_dependency_is_a_release_on_crates_io_with_its_digest() {
+    let lock = std::fs::read_to_string(workspace().join("Cargo.lock")).expect("UTF-8");
+    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
+    assert!(packages.len() > 100);
+    for package in packages {
+        let of = |key: &str| package.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default().trim_matches('"');
+        let name = of("name = ");
+        if name.starts_with("mixlab") {
+            continue;
+        }
+        assert_eq!(of("source = "), "registry+https://github.com/rust-lang/crates.io-index", "{name}");
+        assert_eq!(of("checksum = ").len(), 64, "{name}");
+    }
+}

@@ -5,12 +5,14 @@ mod cases;
 mod check;
 mod cli;
 mod conformance;
+mod corpus;
 mod export;
 mod external;
 #[cfg(target_os = "linux")]
 mod faults;
 mod figure_tables;
 mod figures;
+mod hostile;
 mod import;
 mod layers;
 mod probe;

@@ -110,30 +110,130 @@ fn get(address: &str, path: &str, host: &str) -> String {
     answer
 }
 
+/// A running `mixlab serve`, ended when it is dropped.
+struct Server {
+    child: std::process::Child,
+    address: String,
+}
+
+impl Server {
+    fn start(at: &Path) -> Self {
+        let serve = ["--root", "r", "serve", "--listen", "127.0.0.1:0"];
+        let mut child = command(at, &serve).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().expect("piped")).read_line(&mut line).expect("it says its address");
+        let address =
+            line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
+        Self { child, address }
+    }
+
+    /// The answer to a whole request; empty if the connection is closed without one.
+    fn answer(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("the server listens");
+        // A server that refuses may close before all is written.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn get(&self, path: &str, headers: &str) -> String {
+        self.answer(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address).as_bytes())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn the_server_shows_what_is_stored_now_and_nothing_else() {
     let dir = tempdir().expect("a temporary directory");
     let demo = file("spec/0.mix.json").display().to_string();
     let mixes = ["--root", "r", "--mixes", &demo, "--nr-flows", "100"];
     run_expecting(0, dir.path(), &[&mixes[..], &["flowsim"]].concat());
-    let serve = ["--root", "r", "serve", "--listen", "127.0.0.1:0"];
-    let mut server = command(dir.path(), &serve).stderr(Stdio::piped()).spawn().expect("it starts");
-    let mut line = String::new();
-    BufReader::new(server.stderr.take().expect("piped")).read_line(&mut line).expect("it says its address");
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
+    let server = Server::start(dir.path());
+    let address = server.address.clone();
     let first = get(&address, "/", &address);
     let version = get(&address, "/version", &address);
     let (refused, outside) = (get(&address, "/", "evil.example"), get(&address, "/../../etc/passwd", &address));
     run_expecting(0, dir.path(), &[&mixes[..], &["packet"]].concat());
     let (second, later) = (get(&address, "/", &address), get(&address, "/version", &address));
-    server.kill().expect("it runs");
-    server.wait().expect("it ends");
+    drop(server);
     assert!(first.starts_with("HTTP/1.1 200") && first.contains("flowsim") && first.contains("fetch("), "{first:.300}");
     assert!(first.contains("Content-Security-Policy: default-src 'none'"));
     assert!(refused.starts_with("HTTP/1.1 403") && outside.starts_with("HTTP/1.1 404"), "{refused}{outside}");
     assert!(version != later && second.contains("figure-error-cdf"), "{version} {later}");
     let (_, err) = run_expecting(2, dir.path(), &["--root", "r", "serve", "--listen", "0.0.0.0:0"]);
     assert!(err.contains("other machines"), "{err}");
+}
+
+#[test]
+fn the_server_answers_nobody_but_its_own_pages_and_only_about_the_store() {
+    let dir = tempdir().expect("a temporary directory");
+    std::fs::create_dir(dir.path().join("r")).expect("writable");
+    std::fs::write(dir.path().join("r/notes.txt"), "treasure").expect("writable");
+    std::os::unix::fs::symlink("/etc/passwd", dir.path().join("r/link")).expect("a link");
+    let server = Server::start(dir.path());
+    let status = |answer: &str| answer.split(' ').nth(1).unwrap_or_default().to_owned();
+    let version = server.get("/version", "");
+    assert!(["200", "503"].contains(&status(&version).as_str()), "{version}");
+    for path in [
+        "/notes.txt",
+        "/link",
+        "/mixlab.sqlite",
+        "/../r/notes.txt",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2fetc/passwd",
+        "/%252e%252e/etc/passwd",
+        "/./version",
+        "//version",
+        "/version/",
+        "/version?x",
+        "/version%00.html",
+        "/\\..\\etc\\passwd",
+        "http://example.org/",
+        "*",
+    ] {
+        let answer = server.get(path, "");
+        assert_eq!(status(&answer), "404", "{path}: {answer}");
+        assert!(!answer.contains("treasure") && !answer.contains("root:"), "{path}");
+    }
+    for origin in ["https://evil.example", "null", "http://evil.example", "file://", "http://localhost"] {
+        assert_eq!(status(&server.get("/version", &format!("Origin: {origin}\r\n"))), "403", "{origin}");
+    }
+    let own = format!("Origin: http://{}\r\n", server.address);
+    assert_eq!(status(&server.get("/version", &own)), status(&version));
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get"] {
+        let request = format!("{method} / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+        assert_eq!(status(&server.answer(request.as_bytes())), "405", "{method}");
+    }
+    for nonsense in [&b"\r\n\r\n"[..], b"GET /\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"\x16\x03\x01\r\n\r\n"] {
+        assert_eq!(status(&server.answer(nonsense)), "400", "{nonsense:?}");
+    }
+    // Neither no text nor a head without end is kept: the connection is closed without an answer.
+    assert_eq!(server.answer(b"GET / HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n"), "");
+    let endless = [&b"GET / HTTP/1.1\r\nX: "[..], &vec![b'a'; 1 << 20]].concat();
+    assert_eq!(server.answer(&endless), "");
+}
+
+#[test]
+fn slow_visitors_are_sent_away_and_hold_up_nobody() {
+    let dir = tempdir().expect("a temporary directory");
+    let server = Server::start(dir.path());
+    let mut slow: Vec<TcpStream> =
+        (0..200).map(|_| TcpStream::connect(&server.address).expect("the server listens")).collect();
+    slow.iter_mut().for_each(|s| s.write_all(b"GET / HT").expect("the server reads"));
+    assert!(server.get("/version", "").starts_with("HTTP/1.1 "), "others are answered meanwhile");
+    // Five seconds are the limit; a minute is only a guard.
+    let patience = Some(std::time::Duration::from_secs(60));
+    for stream in &mut slow {
+        stream.set_read_timeout(patience).expect("a timeout");
+        assert_eq!(stream.read(&mut [0; 64]).expect("closed, not kept"), 0);
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::transport::{CongestionControl, Transport};
 use crate::units::{Bytes, SimDuration, SimTime};
 use sha2::{Digest, Sha256};
 
+/// Most flows of a scenario: with their paths, some 4 GB.
+pub const MOST_FLOWS: usize = 1 << 25;
+
 /// Position of a flow in [`Scenario::flows`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowIndex(pub u32);
@@ -90,8 +93,8 @@ pub enum ScenarioError {
         /// What it must be.
         expected: &'static str,
     },
-    /// Too many flows for 32-bit indices.
-    #[error("{0} flows are more than the 4,294,967,295 a scenario can have")]
+    /// More than [`MOST_FLOWS`].
+    #[error("{0} flows are more than the 33,554,432 a scenario can have; divide them among several scenarios")]
     TooManyFlows(usize),
 }
 
@@ -115,7 +118,7 @@ impl Scenario {
     /// [`ScenarioError`]: the first flow or parameter that no simulator could obey.
     pub fn new(parts: ScenarioParts) -> Result<Self, ScenarioError> {
         let ScenarioParts { topology, flows, paths, transport, application, horizon } = parts;
-        if u32::try_from(flows.len()).is_err() {
+        if flows.len() > MOST_FLOWS {
             return Err(ScenarioError::TooManyFlows(flows.len()));
         }
         check_flows(&topology, &flows)?;

@@ -101,7 +101,7 @@ impl SimDuration {
 
     /// Nanoseconds, rounded to the nearest (half up): how FCTs are stored.
     pub const fn ns_nearest(self) -> u64 {
-        (self.0 + PS_PER_NS / 2) / PS_PER_NS
+        self.0 / PS_PER_NS + (self.0 % PS_PER_NS >= PS_PER_NS / 2) as u64
     }
 
     /// Picoseconds.
@@ -182,6 +182,13 @@ impl fmt::Display for SimDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nanoseconds_are_rounded_half_up_to_the_end_of_the_clock() {
+        for (ps, ns) in [(0, 0), (499, 0), (500, 1), (1499, 1), (u64::MAX, u64::MAX / 1000 + 1)] {
+            assert_eq!(SimDuration::from_ps(ps).ns_nearest(), ns, "{ps}");
+        }
+    }
 
     #[test]
     fn transmission_times_are_those_of_ns3() {

@@ -23,7 +23,7 @@ impl Backend for PaperBackend {
     }
 
     fn fingerprint(&self) -> String {
-        format!("m4-1 paper {} {}", self.rules.name(), self.checkpoint.digest())
+        format!("m4-2 paper {} {}", self.rules.name(), self.checkpoint.digest())
     }
 
     /// What the 13 parameters can't express, and congestion controls the weights were not trained for.

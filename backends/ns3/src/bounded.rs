@@ -23,13 +23,19 @@ pub fn too_much(name: &str, most: u64) -> String {
 /// Reads a result file of at most `most` bytes.
 ///
 /// # Errors
-/// In words, with the file's name: it is not there, unreadable, too long, or no text.
+/// In words, with the file's name: it is not there, no plain file (a pipe would be waited for), unreadable, too long, or no text.
 pub fn read_bounded(file: &Path, most: u64) -> Result<String, String> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let found = std::fs::metadata(file).map_err(|e| format!("it left no {name} ({e})"))?;
+    if !found.is_file() {
+        return Err(format!("{name} is not a plain file"));
+    }
     let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(|e| format!("it left no {name} ({e})"))?;
-    opened.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
-    if bytes.len() as u64 > most {
+    if found.len() <= most {
+        let opened = File::open(file).map_err(|e| format!("{name}: {e}"))?;
+        opened.take(most + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
+    }
+    if found.len().max(bytes.len() as u64) > most {
         return Err(too_much(&name, most));
     }
     String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))

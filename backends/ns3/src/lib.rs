@@ -26,7 +26,7 @@ mod compile;
 mod install;
 mod online;
 pub mod process;
-mod results;
+pub mod results;
 mod scenario_text;
 mod sources;
 mod tcp_limits;

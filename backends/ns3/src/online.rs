@@ -5,13 +5,11 @@
 
 use crate::backend::{Ns3Backend, launch};
 use crate::process::{Input, Patience, Running, run_error};
-use crate::results::{counters, number};
+use crate::results::{self, counters};
 use crate::scenario_text::{check, write_flow, write_scenario};
 use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::units::PS_PER_NS;
-use mixlab_contract::{
-    Counters, Event, EventKind, FlowIndex, FlowStart, Network, Observer, RunError, Scenario, SimTime,
-};
+use mixlab_contract::{Counters, Event, FlowIndex, FlowStart, Network, Observer, RunError, Scenario, SimTime};
 use std::collections::HashSet;
 use std::fmt::Write;
 
@@ -97,20 +95,16 @@ impl<'a> Ns3Network<'a> {
     fn advance(&mut self, until: SimTime) -> Result<Option<Event>, RunError> {
         writeln!(self.requests, "until {}", until.ns_floor()).expect("writing to a string does not fail");
         let answer = self.ask()?;
-        let words: Vec<&str> = answer.split(' ').collect();
-        let (kind, flow, time) = match words[..] {
-            ["none", _] => return Ok(None),
-            ["delivered", flow, time] => (EventKind::Delivered, flow, time),
-            ["acknowledged", flow, time] => (EventKind::Acknowledged, flow, time),
-            _ => return Err(self.unexpected("expected an event or none", &answer)),
-        };
-        let parsed = number(flow).and_then(|f| Ok((f, SimTime::from_ns(number(time)?))));
-        let (flow, time) = parsed.map_err(|problem| self.unexpected(problem, &answer))?;
-        let flow = u32::try_from(flow).ok().map(FlowIndex).filter(|f| self.started.contains(f));
-        match flow {
-            None => Err(self.unexpected("the flow was never started", &answer)),
-            Some(_) if time < self.now || time > until => Err(self.unexpected("the time is out of bounds", &answer)),
-            Some(flow) => Ok(Some(Event { time, flow, kind })),
+        match results::answer(&answer) {
+            Err(problem) => Err(self.unexpected(problem, &answer)),
+            Ok(None) => Ok(None),
+            Ok(Some(e)) if !self.started.contains(&e.flow) => {
+                Err(self.unexpected("the flow was never started", &answer))
+            }
+            Ok(Some(e)) if e.time < self.now || e.time > until => {
+                Err(self.unexpected("the time is out of bounds", &answer))
+            }
+            Ok(event) => Ok(event),
         }
     }
 

@@ -3,7 +3,8 @@
 //! Nothing is taken on trust: every flow exactly once with its own id, released flows not before their start, the end marker
 //! with the right count, nothing after it. Errors show the line.
 
-use mixlab_contract::{Counters, FlowOutcome, RunOutput, Scenario, SimDuration, SimTime};
+use mixlab_contract::units::PS_PER_NS;
+use mixlab_contract::{Counters, Event, EventKind, FlowIndex, FlowOutcome, RunOutput, Scenario, SimDuration, SimTime};
 
 /// A line that should not be there, or one that is missing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,13 +102,13 @@ impl<'a> Collector<'a> {
         }
         let start = match (start, fct) {
             ("-", None) => None,
-            _ => Some(SimTime::from_ns(number(start)?)),
+            _ => Some(SimTime::from_ns(nanoseconds(start)?)),
         };
         if start.is_some_and(|s| s < flow.start) {
             return Err("the flow was released before its start");
         }
         let outcome = match (start, fct) {
-            (Some(start), Some(fct)) => FlowOutcome::Completed { start, fct: SimDuration::from_ns(number(fct)?) },
+            (Some(start), Some(fct)) => FlowOutcome::Completed { start, fct: SimDuration::from_ns(nanoseconds(fct)?) },
             _ => FlowOutcome::Unfinished { start: start.filter(|s| *s <= self.scenario.horizon()) },
         };
         self.completed += u64::from(fct.is_some());
@@ -128,6 +129,22 @@ impl<'a> Collector<'a> {
     }
 }
 
+/// The answer to `until T` online: `none T`, or `delivered FLOW T` or `acknowledged FLOW T`, flows by index, times in ns.
+///
+/// # Errors
+/// What is wrong, as a fragment.
+pub fn answer(line: &str) -> Result<Option<Event>, &'static str> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let (kind, flow, time) = match words[..] {
+        ["none", time] => return number(time).map(|_| None),
+        ["delivered", flow, time] => (EventKind::Delivered, flow, time),
+        ["acknowledged", flow, time] => (EventKind::Acknowledged, flow, time),
+        _ => return Err("expected an event or none"),
+    };
+    let flow = u32::try_from(number(flow)?).map_err(|_| "the flow was never started")?;
+    Ok(Some(Event { time: SimTime::from_ns(nanoseconds(time)?), flow: FlowIndex(flow), kind }))
+}
+
 /// `events packets marks pauses drops`.
 ///
 /// # Errors
@@ -143,6 +160,11 @@ pub fn counters(words: &[&str]) -> Result<Counters, &'static str> {
     })
 }
 
+/// A time the clock can hold: less than 213 days.
+fn nanoseconds(word: &str) -> Result<u64, &'static str> {
+    number(word).and_then(|ns| ns.checked_mul(PS_PER_NS).map(|_| ns).ok_or("expected a time of less than 213 days"))
+}
+
 /// A decimal number without sign or space.
 ///
 /// # Errors
@@ -151,5 +173,32 @@ pub fn number(word: &str) -> Result<u64, &'static str> {
     match word.bytes().all(|b| b.is_ascii_digit()) {
         true => word.parse().map_err(|_| "expected a number of at most 64 bit"),
         false => Err("expected a number"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mixlab_contract::conformance::{Scope, random_scenario};
+
+    #[test]
+    fn answers_are_events_none_or_errors() {
+        let event = |kind| Ok(Some(Event { time: SimTime::from_ns(5), flow: FlowIndex(3), kind }));
+        assert_eq!(answer("delivered 3 5"), event(EventKind::Delivered));
+        assert_eq!(answer("acknowledged 3 5"), event(EventKind::Acknowledged));
+        assert_eq!(answer("none 7"), Ok(None));
+        for bad in ["", "none", "none x", "delivered 3", "delivered 3 5 ", "delivered 4294967296 5", "Delivered 3 5"] {
+            assert!(answer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_beyond_the_clock_are_refused_and_not_cut_off() {
+        assert_eq!(answer("delivered 3 18446744073709551615"), Err("expected a time of less than 213 days"));
+        let scenario = random_scenario(1, Scope { closed_loops: false, ..Scope::default() });
+        let flow = scenario.flows()[0];
+        let mut lines = Collector::new(&scenario);
+        let late = format!("flow 0 {} {} 18446744073709551615", flow.id, flow.start.ns_floor());
+        assert!(lines.take(&late).expect_err("beyond the clock").to_string().contains("less than 213 days"));
     }
 }

@@ -206,11 +206,11 @@ fn faults_of_clusters_have_a_place() {
             "$.host_rate: expected a rate such as \"10Gbps\" or 10000000000 (bit/s), from 1 bit/s to 1,000 Tb/s, found \"10GBps\"\n  hint: did you mean `Gbps`?",
         ),
         ("\"10Gbps\"", "\"10\"", "hint: add a unit: bps, Kbps"),
-        ("\"pods\": 1", "\"pods\": 0", "f:1:10: $.pods: expected a whole number from 1 to 16,777,216, found 0"),
+        ("\"pods\": 1", "\"pods\": 0", "f:1:10: $.pods: expected a whole number from 1 to 1,048,576, found 0"),
         (
             "\"hosts_per_rack\": 2",
-            "\"hosts_per_rack\": 16777216",
-            "expected at most 16,777,216 nodes and 33,554,432 links, found 16777219 nodes",
+            "\"hosts_per_rack\": 1048576",
+            "expected at most 1,048,576 nodes and 4,194,304 links, found 1048579 nodes",
         ),
     ] {
         let error = parse(&small.replace(from, to)).expect_err("must fail").to_string();

@@ -40,6 +40,14 @@ impl Checkpoint {
             return Ok(Self::new(original::load(folder)?, controls, provenance.into()));
         }
         let (manifest, tensors) = Manifest::load(folder)?;
+        Self::of(manifest, tensors)
+    }
+
+    /// The model that a manifest and its tensors are.
+    ///
+    /// # Errors
+    /// [`WeightsError`]: another architecture, or tensors that are not its own.
+    pub fn of(manifest: Manifest, tensors: Tensors) -> Result<Self, WeightsError> {
         if manifest.architecture != ARCHITECTURE {
             return Err(WeightsError::Manifest {
                 field: "architecture",

@@ -1,7 +1,7 @@
 //! A folder of weights with its manifest: what the numbers are, where they come from, and a digest that proves it.
 
 use super::tensor::Tensors;
-use super::{WeightsError, read, safetensors};
+use super::{LARGEST_FILE, WeightsError, read, safetensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,16 +84,28 @@ impl Manifest {
     /// # Errors
     /// [`WeightsError`]: unreadable, malformed, of another format version, or tensors with another digest.
     pub fn load(folder: &Path) -> Result<(Self, Tensors), WeightsError> {
-        let path = folder.join(MANIFEST_FILE);
-        let manifest: Self = serde_json::from_slice(&read(&path, LARGEST_MANIFEST)?)
-            .map_err(|e| WeightsError::format(&path, e.to_string()))?;
+        let manifest = read(&folder.join(MANIFEST_FILE), LARGEST_MANIFEST)?;
+        Self::decode(folder, &manifest, || read(&folder.join(TENSORS_FILE), LARGEST_FILE))
+    }
+
+    /// The same with the manifest's bytes; those of the tensors are asked for once it is sound. `folder` names the files in errors.
+    ///
+    /// # Errors
+    /// As [`Manifest::load`].
+    pub fn decode(
+        folder: &Path,
+        manifest: &[u8],
+        tensors: impl FnOnce() -> Result<Vec<u8>, WeightsError>,
+    ) -> Result<(Self, Tensors), WeightsError> {
+        let bad = |name: &str, problem: String| WeightsError::format(&folder.join(name), problem);
+        let manifest: Self = serde_json::from_slice(manifest).map_err(|e| bad(MANIFEST_FILE, e.to_string()))?;
         let differs = |field, found: &str, expected: &str| {
             Err(WeightsError::Manifest { field, found: format!("`{found}`"), expected: format!("`{expected}`") })
         };
         if manifest.format != FORMAT {
             return differs("format", &manifest.format, FORMAT);
         }
-        let tensors = safetensors::load(&folder.join(TENSORS_FILE))?;
+        let tensors = safetensors::decode(&tensors()?).map_err(|problem| bad(TENSORS_FILE, problem))?;
         for (name, shape) in &manifest.tensors {
             match tensors.get(name) {
                 None => return Err(WeightsError::Missing { name: name.clone() }),

@@ -91,13 +91,21 @@ impl WeightsError {
     }
 }
 
-/// Reads a file of at most `largest` bytes.
-pub(crate) fn read(path: &Path, largest: u64) -> Result<Vec<u8>, WeightsError> {
+/// Reads a plain file of at most `largest` bytes.
+///
+/// # Errors
+/// [`WeightsError::File`], or [`WeightsError::Format`] if it is larger, or a pipe or device.
+pub fn read(path: &Path, largest: u64) -> Result<Vec<u8>, WeightsError> {
     let failed = |source| WeightsError::File { path: path.to_path_buf(), source };
-    let file = File::open(path).map_err(failed)?;
+    let found = std::fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(WeightsError::format(path, "not a plain file"));
+    }
     let mut bytes = Vec::new();
-    file.take(largest + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > largest {
+    if found.len() <= largest {
+        File::open(path).map_err(failed)?.take(largest + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if found.len().max(bytes.len() as u64) > largest {
         return Err(WeightsError::format(path, format!("larger than {} MiB", largest >> 20)));
     }
     Ok(bytes)
