@@ -68,7 +68,7 @@ pub fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// That a file or folder can't be written, why, and what to do.
 pub fn refusal(path: &Path, why: &io::Error) -> String {
-    format!("cannot write {}: {why}; {}", path.display(), advice(why))
+    format!("cannot write {}: {why}; {}", shown(path), advice(why))
 }
 
 /// That a file can't be read, why, and what to do where that is not plain.
@@ -79,7 +79,12 @@ pub fn unreadable(path: &Path, why: &io::Error) -> String {
         io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => "; name a file",
         _ => "; look at the system log for what is wrong with the disk, then repeat the command",
     };
-    format!("cannot read {}: {why}{advice}", path.display())
+    format!("cannot read {}: {why}{advice}", shown(path))
+}
+
+/// A path in one line: what follows a line break in a name would look like a message of its own.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string().replace('\n', "\\n")
 }
 
 /// What to do about an error of the file system.

@@ -1,8 +1,9 @@
 //! What is wrong with a spec, where, and what to do about it.
 
+use crate::atomic::shown;
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a spec cannot be used.
@@ -65,11 +66,6 @@ impl Fault {
         let separator = if self.json_path.is_empty() { "" } else { ": " };
         format!("{}{separator}expected {}, found {}", self.json_path, self.expected, self.found)
     }
-}
-
-/// A path in one line: what follows a line break in a name would look like a message of its own.
-fn shown(path: &Path) -> String {
-    path.display().to_string().replace('\n', "\\n")
 }
 
 impl From<Fault> for SpecError {

@@ -87,7 +87,7 @@ impl Backend for Wrong {
         let mut output = PacketBackend::NS3.run(scenario, observer)?;
         let marked = output.counters.marks > 0 && scenario.transport().congestion_control.name() == "timely";
         if let (true, Some(FlowOutcome::Completed { fct, .. })) = (marked, output.outcomes.last_mut()) {
-            *fct = *fct + SimDuration::from_ns(1);
+            *fct += SimDuration::from_ns(1);
         }
         Ok(output)
     }

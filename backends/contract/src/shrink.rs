@@ -194,8 +194,8 @@ fn equal_links(parts: &ScenarioParts) -> impl Iterator<Item = ScenarioParts> {
     let old = &parts.topology;
     let first = old.links().first().copied();
     let changes = first.into_iter().flat_map(|first| {
-        let (rate, delay): (fn(Link, Link) -> Link, fn(Link, Link) -> Link) =
-            (|l, first| Link { rate: first.rate, ..l }, |l, first| Link { delay: first.delay, ..l });
+        let rate: fn(Link, Link) -> Link = |l, first| Link { rate: first.rate, ..l };
+        let delay: fn(Link, Link) -> Link = |l, first| Link { delay: first.delay, ..l };
         [(rate, first), (delay, first)]
     });
     changes.filter_map(move |(change, first)| {

@@ -28,7 +28,7 @@ impl Backend for Broken {
         let mut output = IdealBackend.run(scenario, observer)?;
         for (flow, outcome) in scenario.indices().zip(&mut output.outcomes) {
             if let mixlab_contract::FlowOutcome::Completed { fct, .. } = outcome {
-                *fct = *fct + SimDuration::from_ns(u64::from((self.0)(scenario, flow)));
+                *fct += SimDuration::from_ns(u64::from((self.0)(scenario, flow)));
             }
         }
         Ok(output)

@@ -241,8 +241,7 @@ fn sound(root: &Path) -> Option<String> {
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = WalkDir::new(dir).into_iter().map(|e| e.expect("readable")).filter(|e| e.file_type().is_file());
     let named = entries.map(|e| e.path().strip_prefix(dir).expect("below it").to_owned());
-    let others = named
-        .filter(|p| !p.starts_with("r/work") && !(p.starts_with("r") && p.to_string_lossy().starts_with("r/mixlab.")));
+    let others = named.filter(|p| !p.starts_with("r/work") && !p.to_string_lossy().starts_with("r/mixlab."));
     others.map(|p| (p.clone(), fs::read(dir.join(p)).expect("readable"))).collect()
 }
 

@@ -34,10 +34,10 @@ pub fn ns3(bytes: &[u8]) {
         }
     };
     let mut collector = Collector::new(scenario);
-    if text.lines().all(|line| collector.take(line).is_ok()) {
-        if let Ok(output) = collector.finish() {
-            assert_eq!(output.outcomes.len(), scenario.flows().len());
-        }
+    if text.lines().all(|line| collector.take(line).is_ok())
+        && let Ok(output) = collector.finish()
+    {
+        assert_eq!(output.outcomes.len(), scenario.flows().len());
     }
 }
 

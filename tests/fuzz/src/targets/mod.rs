@@ -11,8 +11,11 @@ mod specs;
 mod training;
 mod weights;
 
+/// What is done with an input; it panics if the law of the parser does not hold.
+pub type Target = fn(&[u8]);
+
 /// Name and function of every target.
-pub const ALL: [(&str, fn(&[u8])); 17] = [
+pub const ALL: [(&str, Target); 17] = [
     ("backend_toml", settings::backend_toml),
     ("cluster", specs::cluster),
     ("config", network::config),
