@@ -5,7 +5,7 @@
 //! - *Exit before reaping*: the exit is observed without freeing the process id, then the group is killed (whatever the
 //!   program left behind), then the id is given back. No signal can hit a stranger.
 //! - Standard output comes line by line through a bounded channel; of standard error the last 16 KiB are kept. A program that
-//!   writes more than is read has to wait; it never costs its caller more than [`WAITING_LINES`] × [`LONGEST_LINE`] bytes.
+//!   writes more than is read has to wait; it never costs its caller more than `WAITING_LINES` × `LONGEST_LINE` bytes.
 //! - *Ctrl-Z*: a terminal stops only the group in the foreground, so whoever stops the caller stops the programs with
 //!   [`suspend_all`] first; the time until [`resume_all`] counts against no time limit.
 
