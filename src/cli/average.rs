@@ -8,9 +8,11 @@ use super::failure::Failure;
 use super::sweep::provenance;
 use super::train::SCENARIOS;
 use crate::atomic;
+use crate::bounded::{TRAINING_FILE, read_text};
 use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_m4::corrected::Perceptron;
 use mixlab_m4::corrected::weights::{self, WIDEST};
+use mixlab_m4::weights::LARGEST_FILE;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -40,16 +42,16 @@ pub fn average(members: &[PathBuf], out: &Path) -> Result<String, Failure> {
 fn read(folder: &Path) -> Result<Perceptron, Failure> {
     let file = folder.join(CORRECTED_WEIGHTS);
     let hint = "expected a folder that `mixlab train` wrote for the corrected model";
-    let bytes = std::fs::read(&file)
-        .map_err(|e| Failure::new(Exit::Usage, format!("--average: {}: {e}; {hint}", file.display())))?;
-    weights::decode(&bytes)
-        .map_err(|e| Failure::new(Exit::Usage, format!("--average: {}: {e}; {hint}", file.display())))
+    let refused =
+        |e: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("--average: {}: {e}; {hint}", file.display()));
+    let bytes = mixlab_m4::weights::read(&file, LARGEST_FILE).map_err(|e| refused(&e))?;
+    weights::decode(&bytes).map_err(|e| refused(&e))
 }
 
 /// All lines of the members' tables, each once; `mixlab test` warns of what is in it.
 fn scenarios(members: &[PathBuf]) -> String {
     let texts: Vec<String> =
-        members.iter().filter_map(|folder| std::fs::read_to_string(folder.join(SCENARIOS)).ok()).collect();
+        members.iter().filter_map(|folder| read_text(&folder.join(SCENARIOS), TRAINING_FILE).ok()).collect();
     let mut seen = BTreeSet::new();
     let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| seen.insert(*line));
     lines.fold(String::new(), |all, line| all + line + "\n")

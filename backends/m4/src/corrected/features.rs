@@ -137,14 +137,7 @@ impl Setting {
         x[8] = log1p((t - f.start) / rtt);
         if let Some(hop) = f.bottleneck {
             let b = state.channel(state.path(&f.entry)[hop]);
-            let place = if hop == 0 {
-                9
-            } else if hop + 1 == hops {
-                11
-            } else {
-                10
-            };
-            x[place] = 1.0;
+            x[place(hop, hops, [9, 10, 11])] = 1.0;
             x[12] = log1p(b.queue / self.packet);
             x[13] = log1p(f64::from(b.limited));
             x[14] = (f.queued / (b.queue + self.packet)) as f32;
@@ -191,13 +184,7 @@ impl Setting {
                 packets(c.pressure),
                 pause,
             ];
-            let base = if hop == 0 {
-                18
-            } else if hop + 1 == hops {
-                32
-            } else {
-                25
-            };
+            let base = place(hop, hops, [18, 25, 32]);
             for (i, b) in block.iter().enumerate() {
                 max(&mut x[base + i], *b);
             }
@@ -243,13 +230,7 @@ impl Setting {
         let (mut before, mut beside) = (0.0f64, 0.0f64);
         for (hop, (id, ahead)) in path.iter().zip(state.ahead(&f.entry)).enumerate() {
             let c = state.channel(*id);
-            let base = if hop == 0 {
-                64
-            } else if hop + 1 == hops {
-                70
-            } else {
-                67
-            };
+            let base = place(hop, hops, [64, 67, 70]);
             let others = (c.afloat - own).max(0.0);
             max(&mut x[base], packets(*ahead));
             max(&mut x[base + 1], packets(others));
@@ -284,6 +265,15 @@ impl Setting {
             let ack = state.ack_path(&f.entry).iter().map(|c| state.channel(*c).afloat).fold(0.0, f64::max);
             x[87] = packets(ack);
         }
+    }
+}
+
+/// Which of three features is that of a hop: of the first, of any between, or of the last channel of a path.
+fn place(hop: usize, hops: usize, [first, between, last]: [usize; 3]) -> usize {
+    match hop {
+        0 => first,
+        _ if hop + 1 == hops => last,
+        _ => between,
     }
 }
 

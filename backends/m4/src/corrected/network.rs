@@ -266,8 +266,8 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
         self.state.measure(slot, t);
         let f = self.state.flow(slot);
         let later = if f.entry.windowed { self.announced[p.order as usize].terms.last } else { 0.0 };
-        let (features, contended) = self.setting.observe(&self.state, slot, t, p.remaining + later);
         let left = p.remaining + later;
+        let (features, contended) = self.setting.observe(&self.state, slot, t, left);
         let mut factor = 1.0;
         if contended {
             self.evaluations += 1;
