@@ -29,6 +29,8 @@ const MTP_DEFINES: [&str; 2] = ["-DNS3_MTP", "-DMIXLAB_MTP"];
 const OPTIONS: [&str; 3] = ["-O2", "-DNDEBUG", "-ffp-contract=off"];
 /// A compiler that takes longer is stuck.
 const BUILD_LIMIT: Duration = Duration::from_secs(600);
+/// What the names of folders begin with in which is compiled.
+const WORKSHOP: &str = "build-";
 /// One build at a time in this process: whoever waits finds the binary. Counts builds, which names their folders.
 static BUILDS: Mutex<u64> = Mutex::new(0);
 
@@ -170,7 +172,8 @@ impl Recipe {
             return Ok(binary);
         }
         *builds += 1;
-        let workshop = home.join(format!("build-{}-{builds}", std::process::id()));
+        remove_abandoned(&home);
+        let workshop = home.join(format!("{WORKSHOP}{}-{builds}", std::process::id()));
         let result = self.build_in(&workshop, observer).and_then(|built| {
             fs::rename(&built, &binary).map_err(|source| cache_error(&binary, source))?;
             Ok(binary)
@@ -205,6 +208,18 @@ impl Recipe {
         arguments.extend(after.iter().cloned());
         arguments.push("-pthread".into());
         arguments
+    }
+}
+
+/// Removes the workshops of builds that were killed: older than any build lasts. Processes are not asked, since a cache may be
+/// shared by machines. What can't be removed is left to the next build.
+fn remove_abandoned(home: &Path) {
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        let workshop = entry.file_name().to_string_lossy().starts_with(WORKSHOP);
+        if workshop && age().is_some_and(|age| age > 2 * BUILD_LIMIT) {
+            fs::remove_dir_all(entry.path()).ok();
+        }
     }
 }
 
@@ -274,4 +289,29 @@ fn run_compiler(launch: &Launch, observer: &dyn Observer) -> Result<(), CompileE
 
 fn cache_error(path: &Path, source: std::io::Error) -> CompileError {
     CompileError::Cache { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn a_build_removes_the_workshops_of_killed_builds_and_nothing_else() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = |name: &str, age: Duration| {
+            let path = home.path().join(name);
+            fs::create_dir(&path).expect("is made");
+            fs::write(path.join("main.cc"), "int main() {}").expect("is written");
+            let opened = fs::File::open(&path).expect("opens");
+            opened.set_modified(SystemTime::now() - age).expect("is set");
+            path
+        };
+        let killed = folder("build-1-1", 3 * BUILD_LIMIT);
+        let busy = folder("build-1-2", BUILD_LIMIT);
+        let other = folder("simulator-0123", 3 * BUILD_LIMIT);
+        remove_abandoned(home.path());
+        assert!(!killed.exists() && busy.exists() && other.exists());
+        remove_abandoned(&home.path().join("absent"));
+    }
 }

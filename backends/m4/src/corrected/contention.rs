@@ -11,6 +11,8 @@
 //! r is the max-min rate, T the base RTT, W the window, V the flow's volume. Nothing here is learned; training replays true
 //! arrivals and departures through this same code, so features mean the same in training and in inference.
 //!
+//! `tests/contention.rs` has the slow twin: every number from its definition over all flows, compared at each step of random lives.
+//!
 //! Left out: what was queued before and drains slowly, except through the averages of Q and of load.
 
 use super::features::log1p;
