@@ -212,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn a_link_at_the_temporary_name_is_replaced_not_followed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (victim, place) = (dir.path().join("victim"), dir.path().join("a.csv"));
+        fs::write(&victim, b"precious").expect("writable");
+        let temporary = dir.path().join(format!(".a.csv.{}.partial", std::process::id()));
+        for target in [&victim, &dir.path().join("absent")] {
+            std::os::unix::fs::symlink(target, &temporary).expect("a link");
+            write(&place, b"whole").expect("writable");
+            assert_eq!(fs::read(&place).expect("in its place"), b"whole");
+        }
+        assert_eq!(fs::read(&victim).expect("untouched"), b"precious");
+        assert_eq!(names(dir.path()), ["a.csv", "victim"]);
+    }
+
+    #[test]
     fn two_that_clear_the_same_folder_lose_no_file() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let work = |thread: usize| {

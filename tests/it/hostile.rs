@@ -2,6 +2,8 @@
 //! an error that says what is wrong, within 2 GiB of address space, and changes nothing outside the root.
 
 use crate::program::{command, file, run_expecting};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -255,6 +257,33 @@ fn weights_logs_and_stores_that_are_no_files_of_their_kind_are_errors_with_their
         }
         fs::remove_dir_all(&root).expect("ours");
     }
+}
+
+#[test]
+fn a_store_that_claims_more_flows_than_it_has_is_damaged_and_costs_no_memory() {
+    let stage = Stage::new();
+    let sweep = |backend| ["--root", "r", "--mixes", "good.json", "--nr-flows", "10", backend];
+    run_expecting(0, stage.at(), &sweep("flowsim"));
+    run_expecting(0, stage.at(), &sweep("ideal"));
+    let claim = async {
+        let store = SqliteConnectOptions::new().filename(stage.at().join("r/mixlab.sqlite"));
+        let mut store = store.connect().await.expect("an SQLite file");
+        let changed = sqlx::query("UPDATE scenario SET flow_count = 1000000000000000000").execute(&mut store).await;
+        assert_eq!(changed.expect("is written").rows_affected(), 1);
+        store.close().await.expect("closes");
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(claim);
+    let words = "10 rows where there should be 1000000000000000000";
+    refused(stage.at(), 6, &["--root", "r", "check"], "can't be trusted");
+    for command in [
+        &["compare", "--baseline", "ideal"][..],
+        &["report", "--out", "report.html"],
+        &["export", "--format", "csv", "--out", "flows.csv"],
+    ] {
+        refused(stage.at(), 6, &[&["--root", "r"], command].concat(), words);
+    }
+    // Nor can a run be stored for it: it fails, is kept as failed, and nothing is repaired in silence.
+    refused(stage.at(), 6, &sweep("m4"), "");
 }
 
 #[test]

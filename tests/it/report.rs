@@ -237,6 +237,27 @@ fn slow_visitors_are_sent_away_and_hold_up_nobody() {
 }
 
 #[test]
+fn more_visitors_than_there_are_places_wait_and_cost_no_file_handles() {
+    let dir = tempdir().expect("a temporary directory");
+    let server = Server::start(dir.path());
+    let handles = || std::fs::read_dir(format!("/proc/{}/fd", server.child.id())).map(Iterator::count);
+    let Ok(before) = handles() else {
+        let _ = writeln!(std::io::stderr(), "skipped: no /proc to count a process's file handles in");
+        return;
+    };
+    let crowd: Vec<TcpStream> =
+        (0..300).map(|_| TcpStream::connect(&server.address).expect("the system keeps them waiting")).collect();
+    let most = (0..20).map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        handles().expect("it runs")
+    });
+    assert!(most.max().expect("samples") <= before + 256, "256 visitors at a time");
+    // Those who came first say nothing and are sent away; this one comes after all of them and is answered.
+    assert!(server.get("/version", "").starts_with("HTTP/1.1 "));
+    drop(crowd);
+}
+
+#[test]
 fn the_program_writes_one_file() {
     let dir = tempdir().expect("a temporary directory");
     let demo = file("spec/0.mix.json").display().to_string();

@@ -86,6 +86,14 @@ fn missing_short_and_wrong_results_are_failures() {
     fails_with("", "", &format!("no row for {last} of {last} flows"));
 }
 
+/// Right rows followed by a hole as large as the disk allows: nothing of it is read; nor is a pipe waited for.
+#[test]
+fn results_that_no_flows_need_are_a_failure_and_not_read() {
+    let all = write_fct(&scenario(), &outcomes(&scenario()));
+    fails_with(&all, "truncate -s 100G \"$fct\"", "fct.txt has more than");
+    fails_with(&all, "rm \"$fct\"; mkfifo \"$fct\"", "fct.txt is not a plain file");
+}
+
 #[test]
 fn trouble_in_the_log_is_a_failure_even_with_all_rows() {
     let all = write_fct(&scenario(), &outcomes(&scenario()));
