@@ -255,7 +255,7 @@ fn describe(plan: &Plan, run: PlannedRun, meta: &RunMeta) -> String {
 }
 
 fn summary_line(plan: &Plan, s: &SweepSummary) -> String {
-    let mut parts = vec![format!("{} runs finished", s.ok)];
+    let mut parts = vec![format!("{} {} finished", s.ok, if s.ok == 1 { "run" } else { "runs" })];
     for (count, what) in [
         (s.failed, "failed (`status` says why; repeat them with --retry-failed)"),
         (s.unsupported, "unsupported"),

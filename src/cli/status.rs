@@ -20,8 +20,9 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let rows = reader.status(&selection).await?;
     let stored: BTreeSet<&str> = rows.iter().map(|r| r.digest.as_str()).collect();
     let scenarios = selection.digests.as_ref().map_or(stored.len(), |d| d.iter().collect::<BTreeSet<_>>().len());
-    let loads: BTreeMap<u64, _> = rows.iter().map(|r| (r.mix_id, &r.attributes)).collect();
-    warn(common, &loads.into_iter().filter_map(|(mix, a)| load_warning(mix, a)).collect::<Vec<_>>());
+    // One per scenario, since lists with equal ids may be stored side by side.
+    let loads: BTreeMap<_, _> = rows.iter().map(|r| ((r.mix_id, &r.digest), &r.attributes)).collect();
+    warn(common, &loads.into_iter().filter_map(|((mix, _), a)| load_warning(mix, a)).collect::<Vec<_>>());
     let digest = reader.digest(&selection).await?;
     let known = backends::registry(&common.backends())?;
     let known: Vec<&str> = known.iter().map(|b| b.id()).collect();

@@ -48,7 +48,7 @@ fn compare_shows_the_error_floor_or_how_to_get_one() {
     let (out, _) = call(&["compare"]);
     assert_eq!(out.matches("no error floor is stored: `mixlab floor`").count(), 1, "{out}");
     let (_, err) = call(&["floor"]);
-    assert!(err.contains("1 runs finished, 1 done before"), "{err}");
+    assert!(err.contains("1 run finished, 1 done before"), "{err}");
     let (out, _) = call(&["compare"]);
     assert!(!out.contains("no error floor") && out.contains("floor: packet with one flow in ten"), "{out}");
     let rows = |backend: &str| out.lines().filter(|l| l.split_whitespace().next() == Some(backend)).count();
@@ -93,7 +93,7 @@ fn runs_that_exceed_the_time_limit_fail_and_can_be_retried() {
     let (_, err) = call(5, &["packet"]);
     assert!(err.contains("failed or unsupported before"), "{err}");
     let (_, err) = call(0, &["--retry-failed", "packet"]);
-    assert!(err.contains("1 runs finished"), "{err}");
+    assert!(err.contains("1 run finished"), "{err}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn an_external_backend_is_one_like_any_other() {
     assert!(
         run_expecting(0, at, &["doctor"]).0.contains("stand-in        available, fingerprint external-1 version=1")
     );
-    assert!(stage.run(0, &[]).contains("1 runs finished"));
+    assert!(stage.run(0, &[]).contains("1 run finished"));
     assert!(stage.run(0, &[]).contains("1 done before"));
     run_expecting(0, at, &stage.args(&mixes, &["all"]));
     let (table, _) = run_expecting(0, at, &["--root", "r", "compare", "--baseline", "packet"]);
@@ -103,12 +103,12 @@ fn another_program_or_version_is_another_fingerprint() {
     let stage = Stage::doing(GOOD);
     stage.run(0, &[]);
     stage.program(&format!("# changed\n{GOOD}"));
-    assert!(stage.run(0, &[]).contains("1 runs finished"), "a changed program is run again");
+    assert!(stage.run(0, &[]).contains("1 run finished"), "a changed program is run again");
     // Hidden files are not digested, so here only the version command tells.
     let asked = |text: String| text.replace("[output]", "version-command = [\"run\", \"--version\"]\n[output]");
     let stage =
         Stage::new(&format!("[ \"$1\" = --version ] && {{ cat \"${{0%/*}}/.version\"; exit $?; }}\n{GOOD}"), asked);
-    for (version, want) in [("1.0", "1 runs finished"), ("1.0", "1 done before"), ("1.1", "1 runs finished")] {
+    for (version, want) in [("1.0", "1 run finished"), ("1.0", "1 done before"), ("1.1", "1 run finished")] {
         fs::write(stage.folder().join(".version"), format!("{version}\n")).expect("writable");
         let err = stage.run(0, &[]);
         assert!(err.contains(want), "{version}: {err}");
@@ -330,7 +330,7 @@ fn the_worked_example_keeps_the_laws_and_is_not_part_of_all() {
         ["--backend-dir", &example, "--root", "r", "--mixes", &mixes, "--nr-flows", "300", name].map(str::to_owned)
     };
     let call = |name| run_expecting(0, dir.path(), &args(name).each_ref().map(String::as_str));
-    assert!(call("store-and-forward").1.contains("1 runs finished"));
+    assert!(call("store-and-forward").1.contains("1 run finished"));
     call("all");
     let (table, _) = run_expecting(0, dir.path(), &["--root", "r", "compare", "--baseline", "packet"]);
     assert!(table.contains("store-and-forward"), "{table}");
