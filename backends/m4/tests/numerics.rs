@@ -1,7 +1,7 @@
 //! Kernels against their naive twin, and the law that every instruction level and every batching gives the same bits.
 
 use mixlab_contract::conformance::SplitMix;
-use mixlab_m4::numerics::{Finish, Gru, GruScratch, LayerNorm, Linear, Neighbours, Simd, naive, simd::sum_rows};
+use mixlab_m4::numerics::{Finish, Gru, GruScratch, LayerNorm, Linear, Neighbours, Simd, layer, naive, simd::sum_rows};
 
 fn random(r: &mut SplitMix, count: usize, scale: f32) -> Vec<f32> {
     (0..count).map(|_| ((r.next_u64() >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * scale).collect()
@@ -66,6 +66,30 @@ fn linear_maps_equal_their_twin_and_are_the_same_bits_at_every_level_and_batchin
                     close(out, &want, &what);
                 }
             }
+        }
+    }
+}
+
+/// By inputs, as the twin never has it: A[i][j] is its W[j][i].
+#[test]
+fn rectified_layers_equal_their_twin_and_are_the_same_bits_as_sums_in_order_at_every_level() {
+    let mut r = SplitMix(7);
+    for [k, m] in affordable(&[[1, 16], [3, 32], [5, 48], [64, 128], [65, 144], [102, 128], [102, 208], [130, 64]]) {
+        let (matrix, bias, mut x) = (random(&mut r, k * m, 0.3), random(&mut r, m, 1.0), random(&mut r, k, 1.0));
+        x.iter_mut().for_each(|v| *v = if *v < -0.2 { 0.0 } else { *v });
+        let (slopes, old) = (random(&mut r, m, 1.0), random(&mut r, k * m, 1.0));
+        let transposed: Vec<f32> = (0..k * m).map(|i| matrix[i % k * m + i / k]).collect();
+        let want = naive::relu(naive::linear(&transposed, &bias, &wide(&x)));
+        let in_order = |j: usize| (0..k).fold(bias[j], |sum, i| sum + x[i] * matrix[i * m + j]).max(0.0);
+        let outer: Vec<f32> = (0..k * m).map(|i| old[i] + x[i / m] * slopes[i % m]).collect();
+        for simd in Simd::available() {
+            let what = format!("{} {k}x{m}", simd.name());
+            let (mut out, mut sums) = (vec![9.0; m], old.clone());
+            layer::rectified(simd, &x, &matrix, &bias, &mut out);
+            layer::add_outer(simd, &x, &slopes, &mut sums);
+            close(&out, &want, &what);
+            assert_eq!(out, (0..m).map(in_order).collect::<Vec<_>>(), "{what}: other bits than sums in order");
+            assert_eq!(sums, outer, "{what}: outer product");
         }
     }
 }

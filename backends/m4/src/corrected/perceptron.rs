@@ -5,9 +5,11 @@
 //! ```
 //!
 //! Matrices are stored input by input (`A[F][H]`), so that one input's contribution is one run over H outputs: that vectorises
-//! without reordering sums, and inputs that are 0 (half of them behind a rectifier) cost nothing.
+//! without reordering sums ([`crate::numerics::layer`]).
 
 use super::features::FEATURES;
+use crate::numerics::Simd;
+use crate::numerics::layer::{BLOCK, add_outer, rectified};
 use mixlab_contract::conformance::SplitMix;
 use mixlab_contract::scenario::hex;
 use sha2::{Digest, Sha256};
@@ -63,6 +65,8 @@ pub struct Activations {
     pub first: Vec<f32>,
     /// b `[H]`.
     pub second: Vec<f32>,
+    /// Instruction level of the machine; it decides the cost, not the bits.
+    simd: Simd,
 }
 
 impl Perceptron {
@@ -149,8 +153,12 @@ impl Perceptron {
         let w = &self.weights;
         at.input.clear();
         at.input.extend(x.iter().zip(&self.centre).zip(&self.scale).map(|((x, c), s)| (x - c) * s));
-        dense(&at.input, &w[..layout.first_bias], &w[layout.first_bias..layout.second], &mut at.first);
-        dense(&at.first, &w[layout.second..layout.second_bias], &w[layout.second_bias..layout.last], &mut at.second);
+        at.first.resize(h, 0.0);
+        at.second.resize(h, 0.0);
+        let (matrix, bias) = w[..layout.second].split_at(layout.first_bias);
+        rectified(at.simd, &at.input, matrix, bias, &mut at.first);
+        let (matrix, bias) = w[layout.second..layout.last].split_at(h * h);
+        rectified(at.simd, &at.first, matrix, bias, &mut at.second);
         let sum: f32 = at.second.iter().zip(&w[layout.last..layout.last_bias]).map(|(b, c)| b * c).sum();
         sum + w[layout.last_bias]
     }
@@ -173,50 +181,10 @@ impl Perceptron {
             let back: f32 = if at.first[i] > 0.0 { dot(row, by_second) } else { 0.0 };
             by_first.push(back);
         }
-        outer(&at.first, by_second, &mut gradient[layout.second..layout.second_bias]);
+        add_outer(at.simd, &at.first, by_second, &mut gradient[layout.second..layout.second_bias]);
         add(by_second, &mut gradient[layout.second_bias..layout.last]);
-        outer(&at.input, by_first, &mut gradient[..layout.first_bias]);
+        add_outer(at.simd, &at.input, by_first, &mut gradient[..layout.first_bias]);
         add(by_first, &mut gradient[layout.first_bias..layout.second]);
-    }
-}
-
-/// Outputs computed together: as many as fit in the registers of any x86-64, then so many at a time as widths are multiples of.
-const WIDE: usize = 32;
-const BLOCK: usize = 16;
-
-/// out = max(0, input · matrix + bias). PRECONDITION: the number of outputs is a multiple of [`BLOCK`].
-fn dense(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut Vec<f32>) {
-    out.clear();
-    out.extend_from_slice(bias);
-    let h = bias.len();
-    let mut start = 0;
-    while start + WIDE <= h {
-        block::<WIDE>(input, matrix, start, out);
-        start += WIDE;
-    }
-    while start < h {
-        block::<BLOCK>(input, matrix, start, out);
-        start += BLOCK;
-    }
-}
-
-/// N outputs from `start` on; each is a sum in the order of the inputs, whatever N.
-#[inline]
-fn block<const N: usize>(input: &[f32], matrix: &[f32], start: usize, out: &mut [f32]) {
-    let h = out.len();
-    let mut sums: [f32; N] = out[start..start + N].try_into().expect("a block lies within the outputs");
-    let mut at = start;
-    for x in input {
-        if *x != 0.0 {
-            let row: &[f32; N] = matrix[at..at + N].try_into().expect("a block lies within its row");
-            for k in 0..N {
-                sums[k] += x * row[k];
-            }
-        }
-        at += h;
-    }
-    for k in 0..N {
-        out[start + k] = sums[k].max(0.0);
     }
 }
 
@@ -233,17 +201,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         parts[k] += a[whole + k] * b[whole + k];
     }
     parts.iter().sum()
-}
-
-/// matrix += input ⊗ output.
-fn outer(input: &[f32], output: &[f32], matrix: &mut [f32]) {
-    for (x, row) in input.iter().zip(matrix.chunks_exact_mut(output.len())) {
-        if *x != 0.0 {
-            for (m, o) in row.iter_mut().zip(output) {
-                *m += x * o;
-            }
-        }
-    }
 }
 
 fn add(from: &[f32], to: &mut [f32]) {

@@ -10,7 +10,7 @@
 //! answers are worth more there than speed.
 
 use super::linear::{Finish, PANEL};
-use super::scalar;
+use super::{layer, scalar};
 
 /// Numbers per vector.
 pub(crate) const LANES: usize = 16;
@@ -31,6 +31,12 @@ enum Level {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     Portable,
+}
+
+impl Default for Simd {
+    fn default() -> Self {
+        Self::best()
+    }
 }
 
 impl Simd {
@@ -440,6 +446,56 @@ macro_rules! dispatch {
             Level::Portable => portable::$kernel($($argument),*),
         }
     };
+}
+
+/// Loops of [`super::layer`], compiled for one level; `$width` outputs fit its registers.
+macro_rules! loops {
+    ($name:ident, $width:literal, $(#[$level:meta])*) => {
+        mod $name {
+            use super::layer;
+
+            $(#[$level])*
+            pub fn rectified(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+                layer::rectified_by::<$width>(input, matrix, bias, out);
+            }
+
+            $(#[$level])*
+            pub fn add_outer(input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
+                layer::add_outer_in_order(input, slopes, matrix);
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+loops!(loops512, 128, #[target_feature(enable = "avx512f,avx2")]);
+#[cfg(target_arch = "x86_64")]
+loops!(loops256, 64, #[target_feature(enable = "avx2")]);
+loops!(loops_portable, 32,);
+
+/// Calls loops at the level that `$simd` proves the machine to have.
+macro_rules! dispatch_loops {
+    ($simd:expr, $function:ident($($argument:expr),*)) => {
+        match $simd.0 {
+            // SAFETY: a `Simd` of this level exists only if the CPU has the features its loops are compiled for.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { loops512::$function($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { loops256::$function($($argument),*) },
+            Level::Portable => loops_portable::$function($($argument),*),
+        }
+    };
+}
+
+/// See [`layer::rectified`], which checks the shapes.
+pub(super) fn rectified(simd: Simd, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+    dispatch_loops!(simd, rectified(input, matrix, bias, out));
+}
+
+/// See [`layer::add_outer`].
+pub(super) fn add_outer(simd: Simd, input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
+    dispatch_loops!(simd, add_outer(input, slopes, matrix));
 }
 
 /// See [`super::Linear::apply`]; `x` and `out` have equally many rows.

@@ -1,0 +1,83 @@
+//! A layer whose matrix is stored input by input, without fused multiply-add: what the corrected model is made of.
+//!
+//! ```text
+//! y = max(0, b + Σ_i x_i · A_i)        x [K], A [K][M], b, y [M]; M a multiple of 16
+//! ∂: A_i += x_i · d                     d [M]
+//! ```
+//!
+//! Multiplication and addition round apart and every sum goes in the order of the inputs, so plain loops over the outputs,
+//! compiled for any instruction level, give the same bits; machines without FMA are not slow. [`naive`](super::naive) is the twin.
+
+use super::simd::{self, Simd};
+
+/// Outputs that are computed together at least.
+pub const BLOCK: usize = 16;
+/// Inputs that are looked at together: half of them are 0 behind a rectifier, and a branch for each would cost more than it saves.
+const GROUP: usize = u64::BITS as usize;
+
+/// y = max(0, b + Σ x_i · A_i).
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn rectified(simd: Simd, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+    let (k, m) = (input.len(), bias.len());
+    assert!(matrix.len() == k * m && out.len() == m && m.is_multiple_of(BLOCK), "[{k}][{m}] does not fit");
+    simd::rectified(simd, input, matrix, bias, out);
+}
+
+/// A_i += x_i · d.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn add_outer(simd: Simd, input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
+    assert_eq!(matrix.len(), input.len() * slopes.len(), "[{}][{}] does not fit", input.len(), slopes.len());
+    simd::add_outer(simd, input, slopes, matrix);
+}
+
+/// [`rectified`] with at most W outputs at a time: as many as fit in the registers.
+#[inline(always)]
+pub(super) fn rectified_by<const W: usize>(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+    let mut start = 0;
+    while start + W <= bias.len() {
+        block::<W>(input, matrix, bias, start, out);
+        start += W;
+    }
+    while start < bias.len() {
+        block::<BLOCK>(input, matrix, bias, start, out);
+        start += BLOCK;
+    }
+}
+
+/// N outputs from `start` on.
+#[inline(always)]
+fn block<const N: usize>(input: &[f32], matrix: &[f32], bias: &[f32], start: usize, out: &mut [f32]) {
+    let within = "a block lies within the outputs";
+    let mut sums: [f32; N] = bias[start..start + N].try_into().expect(within);
+    for (inputs, rows) in input.chunks(GROUP).zip(matrix.chunks(GROUP * bias.len())) {
+        let mut present = inputs.iter().enumerate().fold(0u64, |bits, (i, x)| bits | (u64::from(*x != 0.0) << i));
+        while present != 0 {
+            let i = present.trailing_zeros() as usize;
+            present &= present - 1;
+            let row: &[f32; N] = rows[i * bias.len() + start..][..N].try_into().expect(within);
+            for k in 0..N {
+                sums[k] += inputs[i] * row[k];
+            }
+        }
+    }
+    for k in 0..N {
+        out[start + k] = sums[k].max(0.0);
+    }
+}
+
+/// See [`add_outer`].
+#[inline(always)]
+pub(super) fn add_outer_in_order(input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
+    for (x, row) in input.iter().zip(matrix.chunks_exact_mut(slopes.len())) {
+        // Behind a rectifier half of the inputs are 0.
+        if *x != 0.0 {
+            for (m, d) in row.iter_mut().zip(slopes) {
+                *m += x * d;
+            }
+        }
+    }
+}
