@@ -74,18 +74,24 @@ fn linear_maps_equal_their_twin_and_are_the_same_bits_at_every_level_and_batchin
 #[test]
 fn rectified_layers_equal_their_twin_and_are_the_same_bits_as_sums_in_order_at_every_level() {
     let mut r = SplitMix(7);
-    for [k, m] in affordable(&[[1, 16], [3, 32], [5, 48], [64, 128], [65, 144], [102, 128], [102, 208], [130, 64]]) {
-        let (matrix, bias, mut x) = (random(&mut r, k * m, 0.3), random(&mut r, m, 1.0), random(&mut r, k, 1.0));
-        x.iter_mut().for_each(|v| *v = if *v < -0.2 { 0.0 } else { *v });
+    let shapes = [[1, 1, 16], [1, 3, 32], [1, 5, 48], [1, 64, 128], [1, 65, 144], [1, 102, 128], [1, 130, 64]];
+    for [parts, k, m] in affordable(&shapes).into_iter().chain(affordable(&[[2, 2, 32], [2, 128, 128], [3, 192, 240]]))
+    {
+        let (mut matrix, bias) = (random(&mut r, k * m, 0.3), random(&mut r, m, 1.0));
+        let unseen = |i: usize| i / m / (k / parts) != i % m / (m / parts);
+        (0..k * m).filter(|i| unseen(*i)).for_each(|i| matrix[i] = 0.0);
+        let x: Vec<f32> = random(&mut r, k, 1.0).into_iter().map(|v| if v < -0.2 { 0.0 } else { v }).collect();
         let (slopes, old) = (random(&mut r, m, 1.0), random(&mut r, k * m, 1.0));
         let transposed: Vec<f32> = (0..k * m).map(|i| matrix[i % k * m + i / k]).collect();
         let want = naive::relu(naive::linear(&transposed, &bias, &wide(&x)));
         let in_order = |j: usize| (0..k).fold(bias[j], |sum, i| sum + x[i] * matrix[i * m + j]).max(0.0);
         let outer: Vec<f32> = (0..k * m).map(|i| old[i] + x[i / m] * slopes[i % m]).collect();
+        // What a part does not see is not read.
+        let hidden: Vec<f32> = (0..k * m).map(|i| if unseen(i) { f32::NAN } else { matrix[i] }).collect();
         for simd in Simd::available() {
-            let what = format!("{} {k}x{m}", simd.name());
+            let what = format!("{} {parts} of {k}x{m}", simd.name());
             let (mut out, mut sums) = (vec![9.0; m], old.clone());
-            layer::rectified(simd, &x, &matrix, &bias, &mut out);
+            layer::rectified(simd, parts, &x, &hidden, &bias, &mut out);
             layer::add_outer(simd, &x, &slopes, &mut sums);
             close(&out, &want, &what);
             assert_eq!(out, (0..m).map(in_order).collect::<Vec<_>>(), "{what}: other bits than sums in order");

@@ -25,6 +25,8 @@ pub struct Perceptron {
     pub hidden: usize,
     /// A `[F][H]`, α `[H]`, B `[H][H]`, β `[H]`, c `[H]`, γ `[1]`, one after another.
     pub weights: Vec<f32>,
+    /// Parts of the hidden layers that B does not connect: 1, or in a mean the number of its members. It decides the cost only.
+    pub parts: usize,
 }
 
 /// Where each tensor begins in [`Perceptron::weights`].
@@ -83,7 +85,7 @@ impl Perceptron {
         };
         fill(0..layout.first_bias, FEATURES);
         fill(layout.second..layout.second_bias, hidden);
-        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights }
+        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights, parts: 1 }
     }
 
     /// A function that is a sum of functions of one feature each, linear on either side of its mean, while only the last layer
@@ -99,7 +101,7 @@ impl Perceptron {
         for j in 0..hidden {
             weights[layout.second + j * hidden + j] = 1.0;
         }
-        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights }
+        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights, parts: 1 }
     }
 
     /// The function that is the mean of some: their hidden units side by side, in blocks.
@@ -134,7 +136,8 @@ impl Perceptron {
             weights[to.last_bias] += w[from.last_bias] / models.len() as f32;
             start += h;
         }
-        Self { centre: first.centre.clone(), scale: first.scale.clone(), hidden, weights }
+        let parts = parts(hidden, &weights);
+        Self { centre: first.centre.clone(), scale: first.scale.clone(), hidden, weights, parts }
     }
 
     /// SHA-256 of all numbers, little-endian, as hex digits.
@@ -146,7 +149,7 @@ impl Perceptron {
         hex(&digest.finalize())
     }
 
-    /// g(x). Cost: F·H + H² multiplications at most.
+    /// g(x). Cost: F·H + H² ÷ parts multiplications at most.
     pub fn evaluate(&self, x: &[f32; FEATURES], at: &mut Activations) -> f32 {
         let h = self.hidden;
         let layout = Layout::of(h);
@@ -156,9 +159,9 @@ impl Perceptron {
         at.first.resize(h, 0.0);
         at.second.resize(h, 0.0);
         let (matrix, bias) = w[..layout.second].split_at(layout.first_bias);
-        rectified(at.simd, &at.input, matrix, bias, &mut at.first);
+        rectified(at.simd, 1, &at.input, matrix, bias, &mut at.first);
         let (matrix, bias) = w[layout.second..layout.last].split_at(h * h);
-        rectified(at.simd, &at.first, matrix, bias, &mut at.second);
+        rectified(at.simd, self.parts, &at.first, matrix, bias, &mut at.second);
         let sum: f32 = at.second.iter().zip(&w[layout.last..layout.last_bias]).map(|(b, c)| b * c).sum();
         sum + w[layout.last_bias]
     }
@@ -186,6 +189,19 @@ impl Perceptron {
         add_outer(at.simd, &at.input, by_first, &mut gradient[..layout.first_bias]);
         add(by_first, &mut gradient[layout.first_bias..layout.second]);
     }
+}
+
+/// The most equal parts of the hidden layers that the second matrix leaves unconnected.
+pub(super) fn parts(hidden: usize, weights: &[f32]) -> usize {
+    let layout = Layout::of(hidden);
+    let matrix = &weights[layout.second..layout.second_bias];
+    let apart = |parts: &usize| {
+        let width = hidden / parts;
+        let fits = hidden.is_multiple_of(*parts) && width.is_multiple_of(BLOCK);
+        let row = |(i, row): (usize, &[f32])| (0..hidden).all(|j| row[j] == 0.0 || i / width == j / width);
+        fits && matrix.chunks_exact(hidden).enumerate().all(row)
+    };
+    (1..=hidden / BLOCK).rev().find(apart).unwrap_or(1)
 }
 
 /// Sum of products in eight interleaved parts, so that it vectorises in a fixed order.
@@ -230,7 +246,7 @@ mod tests {
     fn the_mean_of_functions_is_their_mean_everywhere() {
         let models = [any(16, 1), any(32, 2), any(16, 3)];
         let mean = Perceptron::mean(&models);
-        assert_eq!(mean.hidden, 64);
+        assert_eq!((mean.hidden, mean.parts), (64, 1), "widths differ");
         let (mut at, mut random) = (Activations::default(), SplitMix(7));
         for _ in 0..100 {
             let x: [f32; FEATURES] = std::array::from_fn(|_| (random.next_u64() >> 40) as f32 / (1u32 << 22) as f32);
@@ -238,6 +254,10 @@ mod tests {
             let found = mean.evaluate(&x, &mut at);
             assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found}, expected {expected}");
         }
+        let equal = Perceptron::mean(&[any(16, 1), any(16, 2), any(16, 3)]);
+        let whole = Perceptron { parts: 1, ..equal.clone() };
+        let [ours, slow] = [&equal, &whole].map(|m| m.evaluate(&[0.5; FEATURES], &mut at).to_bits());
+        assert_eq!((equal.parts, ours), (3, slow), "parts decide the cost only");
         assert_eq!(
             Perceptron::mean(&models[..1]).evaluate(&[0.5; FEATURES], &mut at).to_bits(),
             models[0].evaluate(&[0.5; FEATURES], &mut at).to_bits()

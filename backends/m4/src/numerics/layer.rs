@@ -1,9 +1,12 @@
 //! A layer whose matrix is stored input by input, without fused multiply-add: what the corrected model is made of.
 //!
 //! ```text
-//! y = max(0, b + Σ_i x_i · A_i)        x [K], A [K][M], b, y [M]; M a multiple of 16
+//! y = max(0, b + Σ_i x_i · A_i)        x [K], A [K][M], b, y [M]
 //! ∂: A_i += x_i · d                     d [M]
 //! ```
+//!
+//! K and M may fall into equal parts, of which each output sees only the inputs of its own (the rest of A is not read, as if it were
+//! 0): what lies side by side there are independent models. M ÷ parts is a multiple of 16.
 //!
 //! Multiplication and addition round apart and every sum goes in the order of the inputs, so plain loops over the outputs,
 //! compiled for any instruction level, give the same bits; machines without FMA are not slow. [`naive`](super::naive) is the twin.
@@ -15,14 +18,15 @@ pub const BLOCK: usize = 16;
 /// Inputs that are looked at together: half of them are 0 behind a rectifier, and a branch for each would cost more than it saves.
 const GROUP: usize = u64::BITS as usize;
 
-/// y = max(0, b + Σ x_i · A_i).
+/// y = max(0, b + Σ x_i · A_i), over the inputs of an output's part.
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub fn rectified(simd: Simd, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+pub fn rectified(simd: Simd, parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
     let (k, m) = (input.len(), bias.len());
-    assert!(matrix.len() == k * m && out.len() == m && m.is_multiple_of(BLOCK), "[{k}][{m}] does not fit");
-    simd::rectified(simd, input, matrix, bias, out);
+    let fits = matrix.len() == k * m && out.len() == m;
+    assert!(fits && m.is_multiple_of(BLOCK * parts) && k.is_multiple_of(parts), "[{k}][{m}] does not fit");
+    simd::rectified(simd, parts, input, matrix, bias, out);
 }
 
 /// A_i += x_i · d.
@@ -36,15 +40,19 @@ pub fn add_outer(simd: Simd, input: &[f32], slopes: &[f32], matrix: &mut [f32]) 
 
 /// [`rectified`] with at most W outputs at a time: as many as fit in the registers.
 #[inline(always)]
-pub(super) fn rectified_by<const W: usize>(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-    let mut start = 0;
-    while start + W <= bias.len() {
-        block::<W>(input, matrix, bias, start, out);
-        start += W;
-    }
-    while start < bias.len() {
-        block::<BLOCK>(input, matrix, bias, start, out);
-        start += BLOCK;
+pub(super) fn rectified_by<const W: usize>(parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+    let (k, m) = (input.len() / parts, bias.len() / parts);
+    for part in 0..parts {
+        let (input, matrix) = (&input[part * k..][..k], &matrix[part * k * bias.len()..]);
+        let (mut start, end) = (part * m, (part + 1) * m);
+        while start + W <= end {
+            block::<W>(input, matrix, bias, start, out);
+            start += W;
+        }
+        while start < end {
+            block::<BLOCK>(input, matrix, bias, start, out);
+            start += BLOCK;
+        }
     }
 }
 

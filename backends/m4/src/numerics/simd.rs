@@ -455,8 +455,8 @@ macro_rules! loops {
             use super::layer;
 
             $(#[$level])*
-            pub fn rectified(input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-                layer::rectified_by::<$width>(input, matrix, bias, out);
+            pub fn rectified(parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+                layer::rectified_by::<$width>(parts, input, matrix, bias, out);
             }
 
             $(#[$level])*
@@ -489,8 +489,8 @@ macro_rules! dispatch_loops {
 }
 
 /// See [`layer::rectified`], which checks the shapes.
-pub(super) fn rectified(simd: Simd, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-    dispatch_loops!(simd, rectified(input, matrix, bias, out));
+pub(super) fn rectified(simd: Simd, parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+    dispatch_loops!(simd, rectified(parts, input, matrix, bias, out));
 }
 
 /// See [`layer::add_outer`].

@@ -242,7 +242,7 @@ impl Campaign {
         let mut numbers = bytes[8..].chunks_exact(4).map(number);
         let mut take = |count: usize| numbers.by_ref().take(count).collect::<Vec<f32>>();
         let (centre, scale) = (take(FEATURES), take(FEATURES));
-        let model = Perceptron { centre, scale, hidden, weights: take(weights) };
+        let model = Perceptron { centre, scale, hidden, weights: take(weights), parts: 1 };
         let moments = [take(weights), take(weights)];
         let mut campaign = Self::around(options, model);
         campaign.round = round;
