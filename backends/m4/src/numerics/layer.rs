@@ -38,9 +38,15 @@ pub fn add_outer(simd: Simd, input: &[f32], slopes: &[f32], matrix: &mut [f32]) 
     simd::add_outer(simd, input, slopes, matrix);
 }
 
-/// [`rectified`] with at most W outputs at a time: as many as fit in the registers.
+/// [`rectified`] with W outputs at a time, as many as fit in the registers, then V, then [`BLOCK`]: few have long waits between sums.
 #[inline(always)]
-pub(super) fn rectified_by<const W: usize>(parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+pub(super) fn rectified_by<const W: usize, const V: usize>(
+    parts: usize,
+    input: &[f32],
+    matrix: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+) {
     let (k, m) = (input.len() / parts, bias.len() / parts);
     for part in 0..parts {
         let (input, matrix) = (&input[part * k..][..k], &matrix[part * k * bias.len()..]);
@@ -48,6 +54,10 @@ pub(super) fn rectified_by<const W: usize>(parts: usize, input: &[f32], matrix: 
         while start + W <= end {
             block::<W>(input, matrix, bias, start, out);
             start += W;
+        }
+        while start + V <= end {
+            block::<V>(input, matrix, bias, start, out);
+            start += V;
         }
         while start < end {
             block::<BLOCK>(input, matrix, bias, start, out);

@@ -450,13 +450,13 @@ macro_rules! dispatch {
 
 /// Loops of [`super::layer`], compiled for one level; `$width` outputs fit its registers.
 macro_rules! loops {
-    ($name:ident, $width:literal, $(#[$level:meta])*) => {
+    ($name:ident, $width:literal, $half:literal, $(#[$level:meta])*) => {
         mod $name {
             use super::layer;
 
             $(#[$level])*
             pub fn rectified(parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-                layer::rectified_by::<$width>(parts, input, matrix, bias, out);
+                layer::rectified_by::<$width, $half>(parts, input, matrix, bias, out);
             }
 
             $(#[$level])*
@@ -468,10 +468,10 @@ macro_rules! loops {
 }
 
 #[cfg(target_arch = "x86_64")]
-loops!(loops512, 128, #[target_feature(enable = "avx512f,avx2")]);
+loops!(loops512, 128, 64, #[target_feature(enable = "avx512f,avx2")]);
 #[cfg(target_arch = "x86_64")]
-loops!(loops256, 64, #[target_feature(enable = "avx2")]);
-loops!(loops_portable, 32,);
+loops!(loops256, 64, 32, #[target_feature(enable = "avx2")]);
+loops!(loops_portable, 32, 16,);
 
 /// Calls loops at the level that `$simd` proves the machine to have.
 macro_rules! dispatch_loops {
