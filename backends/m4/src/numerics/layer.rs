@@ -38,7 +38,8 @@ pub fn add_outer(simd: Simd, input: &[f32], slopes: &[f32], matrix: &mut [f32]) 
     simd::add_outer(simd, input, slopes, matrix);
 }
 
-/// [`rectified`] with W outputs at a time, as many as fit in the registers, then V, then [`BLOCK`]: few have long waits between sums.
+/// [`rectified`] with W outputs at a time, as many as fit in the registers, then V, then [`BLOCK`]: the fewer, the more a sum waits for
+/// the one before it.
 #[inline(always)]
 pub(super) fn rectified_by<const W: usize, const V: usize>(
     parts: usize,

@@ -94,13 +94,23 @@ pub struct Neighbours {
     pub edges: Vec<(u32, f32)>,
 }
 
-/// The kernels of one level. `$rows` × `$vectors` accumulators must fit its registers; `$lanes` has `Vector` and its five
-/// operations; the attributes say what the level may use.
+/// The kernels of one level. `$rows` × `$vectors` accumulators must fit its registers, and `$outputs` numbers; `$lanes` has
+/// `Vector` and its five operations; the attributes say what the level may use.
 macro_rules! kernels {
-    ($name:ident, $lanes:ident, $rows:literal, $vectors:literal, $(#[$level:meta])*) => {
+    ($name:ident, $lanes:ident, $rows:literal, $vectors:literal, $outputs:literal, $(#[$level:meta])*) => {
         mod $name {
             use super::*;
             use super::$lanes::{Vector, fma, load, splat, store};
+
+            $(#[$level])*
+            pub fn rectified(parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
+                layer::rectified_by::<$outputs, { $outputs / 2 }>(parts, input, matrix, bias, out);
+            }
+
+            $(#[$level])*
+            pub fn add_outer(input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
+                layer::add_outer_in_order(input, slopes, matrix);
+            }
 
             /// R rows times V neighbouring vectors of a panel; `panel` starts at the first of them.
             $(#[$level])*
@@ -428,10 +438,10 @@ mod plain {
 }
 
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, lanes512, 8, 3, #[target_feature(enable = "avx512f,avx2,fma")]);
+kernels!(avx512, lanes512, 8, 3, 128, #[target_feature(enable = "avx512f,avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, lanes256, 6, 1, #[target_feature(enable = "avx2,fma")]);
-kernels!(portable, plain, 4, 1,);
+kernels!(avx2, lanes256, 6, 1, 64, #[target_feature(enable = "avx2,fma")]);
+kernels!(portable, plain, 4, 1, 32,);
 
 /// Calls a kernel at the level that `$simd` proves the machine to have.
 macro_rules! dispatch {
@@ -448,54 +458,14 @@ macro_rules! dispatch {
     };
 }
 
-/// Loops of [`super::layer`], compiled for one level; `$width` outputs fit its registers.
-macro_rules! loops {
-    ($name:ident, $width:literal, $half:literal, $(#[$level:meta])*) => {
-        mod $name {
-            use super::layer;
-
-            $(#[$level])*
-            pub fn rectified(parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-                layer::rectified_by::<$width, $half>(parts, input, matrix, bias, out);
-            }
-
-            $(#[$level])*
-            pub fn add_outer(input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
-                layer::add_outer_in_order(input, slopes, matrix);
-            }
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-loops!(loops512, 128, 64, #[target_feature(enable = "avx512f,avx2")]);
-#[cfg(target_arch = "x86_64")]
-loops!(loops256, 64, 32, #[target_feature(enable = "avx2")]);
-loops!(loops_portable, 32, 16,);
-
-/// Calls loops at the level that `$simd` proves the machine to have.
-macro_rules! dispatch_loops {
-    ($simd:expr, $function:ident($($argument:expr),*)) => {
-        match $simd.0 {
-            // SAFETY: a `Simd` of this level exists only if the CPU has the features its loops are compiled for.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { loops512::$function($($argument),*) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { loops256::$function($($argument),*) },
-            Level::Portable => loops_portable::$function($($argument),*),
-        }
-    };
-}
-
 /// See [`layer::rectified`], which checks the shapes.
 pub(super) fn rectified(simd: Simd, parts: usize, input: &[f32], matrix: &[f32], bias: &[f32], out: &mut [f32]) {
-    dispatch_loops!(simd, rectified(parts, input, matrix, bias, out));
+    dispatch!(simd, rectified(parts, input, matrix, bias, out));
 }
 
 /// See [`layer::add_outer`].
 pub(super) fn add_outer(simd: Simd, input: &[f32], slopes: &[f32], matrix: &mut [f32]) {
-    dispatch_loops!(simd, add_outer(input, slopes, matrix));
+    dispatch!(simd, add_outer(input, slopes, matrix));
 }
 
 /// See [`super::Linear::apply`]; `x` and `out` have equally many rows.
