@@ -141,7 +141,8 @@ fn unsafe_code_stands_in_one_module_and_every_use_says_why_it_is_sound() {
         assert!(text.contains(own), "{name}");
     }
     let allowed = offenders("backends", r"allow\((clippy::)?unsafe|expect\(unsafe", |_| false);
-    assert_eq!(allowed, ["backends/m4/src/numerics/mod.rs:23: #[allow(unsafe_code)]"]);
+    let [only] = &allowed[..] else { panic!("one place, not {allowed:?}") };
+    assert!(only.starts_with("backends/m4/src/numerics/mod.rs:") && only.ends_with("#[allow(unsafe_code)]"), "{only}");
     assert!(offenders("src", r"allow\(unsafe|expect\(unsafe", |_| false).is_empty());
 }
 

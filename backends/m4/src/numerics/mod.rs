@@ -11,8 +11,8 @@
 //!
 //! Shapes: N rows (flows or links) of K inputs or M outputs, row-major, without padding. Every kernel computes a row the
 //! same way whatever the other rows are, and gives the same bits at every instruction level (same order, fused
-//! multiply-add everywhere, or nowhere in [`layer`]), so results depend neither on batching nor on the machine. Inference and training share these
-//! definitions. [`naive`] is the slow, obvious twin in double precision.
+//! multiply-add everywhere, or nowhere in [`layer`]), so results depend neither on batching nor on the machine. Inference
+//! and training share these definitions. [`naive`] is the slow, obvious twin in double precision.
 //!
 //! Left out: threads, batching over models, other number formats.
 
