@@ -26,7 +26,7 @@ pub struct Perceptron {
     /// A `[F][H]`, α `[H]`, B `[H][H]`, β `[H]`, c `[H]`, γ `[1]`, one after another.
     pub weights: Vec<f32>,
     /// Parts of the hidden layers that B does not connect: 1, or in a mean the number of its members. It decides the cost only.
-    pub parts: usize,
+    parts: usize,
 }
 
 /// Where each tensor begins in [`Perceptron::weights`].
@@ -72,6 +72,12 @@ pub struct Activations {
 }
 
 impl Perceptron {
+    /// A function with these numbers; what B leaves unconnected now must stay so.
+    pub fn new(centre: Vec<f32>, scale: Vec<f32>, hidden: usize, weights: Vec<f32>) -> Self {
+        let parts = parts(hidden, &weights);
+        Self { centre, scale, hidden, weights, parts }
+    }
+
     /// A function that is 0 everywhere and can be trained: random hidden layers (He's rule), no output yet.
     pub fn untrained(hidden: usize, seed: u64) -> Self {
         let layout = Layout::of(hidden);
@@ -85,7 +91,7 @@ impl Perceptron {
         };
         fill(0..layout.first_bias, FEATURES);
         fill(layout.second..layout.second_bias, hidden);
-        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights, parts: 1 }
+        Self::new(vec![0.0; FEATURES], vec![1.0; FEATURES], hidden, weights)
     }
 
     /// A function that is a sum of functions of one feature each, linear on either side of its mean, while only the last layer
@@ -101,7 +107,7 @@ impl Perceptron {
         for j in 0..hidden {
             weights[layout.second + j * hidden + j] = 1.0;
         }
-        Self { centre: vec![0.0; FEATURES], scale: vec![1.0; FEATURES], hidden, weights, parts: 1 }
+        Self::new(vec![0.0; FEATURES], vec![1.0; FEATURES], hidden, weights)
     }
 
     /// The function that is the mean of some: their hidden units side by side, in blocks.
@@ -136,8 +142,7 @@ impl Perceptron {
             weights[to.last_bias] += w[from.last_bias] / models.len() as f32;
             start += h;
         }
-        let parts = parts(hidden, &weights);
-        Self { centre: first.centre.clone(), scale: first.scale.clone(), hidden, weights, parts }
+        Self::new(first.centre.clone(), first.scale.clone(), hidden, weights)
     }
 
     /// SHA-256 of all numbers, little-endian, as hex digits.
@@ -192,7 +197,7 @@ impl Perceptron {
 }
 
 /// The most equal parts of the hidden layers that the second matrix leaves unconnected.
-pub(super) fn parts(hidden: usize, weights: &[f32]) -> usize {
+fn parts(hidden: usize, weights: &[f32]) -> usize {
     let layout = Layout::of(hidden);
     let matrix = &weights[layout.second..layout.second_bias];
     let apart = |parts: &usize| {

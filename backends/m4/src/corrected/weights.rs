@@ -9,7 +9,7 @@
 //! and must then be the same text. So there is nothing to parse and nothing to allocate but what the file holds.
 
 use super::features::FEATURES;
-use super::perceptron::{Layout, Perceptron, parts};
+use super::perceptron::{Layout, Perceptron};
 
 /// The shipped weights; `corrected.md` beside them says where they come from.
 const SHIPPED: &[u8] = include_bytes!("../../weights/corrected.safetensors");
@@ -80,9 +80,7 @@ pub fn decode(bytes: &[u8]) -> Result<Perceptron, WeightsError> {
     }
     let (centre, rest) = numbers.split_at(FEATURES);
     let (scale, weights) = rest.split_at(FEATURES);
-    let (centre, scale, weights) = (centre.to_vec(), scale.to_vec(), weights.to_vec());
-    let parts = parts(hidden, &weights);
-    Ok(Perceptron { centre, scale, hidden, weights, parts })
+    Ok(Perceptron::new(centre.to_vec(), scale.to_vec(), hidden, weights.to_vec()))
 }
 
 /// The header, padded with spaces to a multiple of eight bytes as safetensors asks.

@@ -242,13 +242,14 @@ impl Campaign {
         let mut numbers = bytes[8..].chunks_exact(4).map(number);
         let mut take = |count: usize| numbers.by_ref().take(count).collect::<Vec<f32>>();
         let (centre, scale) = (take(FEATURES), take(FEATURES));
-        let model = Perceptron { centre, scale, hidden, weights: take(weights), parts: 1 };
+        let model = Perceptron::new(centre, scale, hidden, take(weights));
         let moments = [take(weights), take(weights)];
         let mut campaign = Self::around(options, model);
         campaign.round = round;
         campaign.descent.restore(moments, round * options.steps);
         for back in (1..=kept as u64).rev() {
-            let past = Perceptron { weights: take(weights), ..campaign.descent.model.clone() };
+            let mut past = campaign.descent.model.clone();
+            past.weights = take(weights);
             let made = campaign.recordings(round - back, &past, lessons);
             campaign.memory.push_back((past.weights, made.map_err(|e| CheckpointError::Run(e.to_string()))?));
         }
