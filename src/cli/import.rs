@@ -8,14 +8,13 @@ use super::sweep::provenance;
 use super::{remark, say, warn};
 use crate::backends;
 use crate::dataset::Attributes;
+use crate::external::{LONGEST_NAME, is_name};
 use crate::import::{Imported, import_dirs};
 use crate::store::{MixEntry, Reader, RunMeta, RunStatus, Selection, StoreError, Writer};
 use crate::workload::delivered_load;
 use mixlab_contract::{Application, Counters, FlowOutcome, Scenario};
 use std::collections::BTreeMap;
 
-/// Longest name of a backend, as in a backend.toml.
-const LONGEST_NAME: usize = 40;
 /// How imported scenarios are filed.
 const WORKLOAD: &str = "import";
 
@@ -49,8 +48,7 @@ pub async fn run(common: &Common, args: &ImportArgs) -> Result<Exit, Failure> {
 }
 
 fn check_name(common: &Common, name: &str) -> Result<(), Failure> {
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !plain || name.is_empty() || name.len() > LONGEST_NAME {
+    if !is_name(name) {
         let shown: String = name.chars().take(LONGEST_NAME).collect();
         let text =
             format!("`{shown}` can't name a backend: use lower-case letters, digits and `-`, at most {LONGEST_NAME}");

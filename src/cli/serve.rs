@@ -3,7 +3,8 @@
 //! A web server as small as its job: it knows two pages, `/` and `/version`, and no files at all, so nothing under or outside the
 //! root can be asked for. It answers only requests whose `Host` is a name of this machine and whose `Origin`, if any, is its own:
 //! pages of other sites cannot read results through a visitor's browser (DNS rebinding included). GET and HEAD only, one request per
-//! connection, 16 KiB and five seconds for a request, a minute for the answer, 256 visitors at a time. Source: RFC 9112. Left out: TLS, keep-alive, compression.
+//! connection, 16 KiB and five seconds for a request, a minute for the answer, 256 visitors at a time. Source: RFC 9112. Left out:
+//! TLS, keep-alive, compression.
 
 use super::args::{Common, ServeArgs};
 use super::exit::Exit;

@@ -301,11 +301,19 @@ fn number(table: &Keys<'_, '_>, key: &str, max: u64) -> Result<Option<u64>, Spec
     table.optional(key).map(|v| v.whole(&expected, max)).transpose()
 }
 
+/// Longest name of a backend from outside, as [`is_name`] has it.
+pub const LONGEST_NAME: usize = 40;
+
+/// Whether results from outside can go by this name: lower-case letters, digits and `-`.
+pub fn is_name(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    plain && !name.is_empty() && name.len() <= LONGEST_NAME
+}
+
 fn name(value: &Value<'_>, reserved: &[String]) -> Result<String, SpecError> {
     let expected = "a name of lower-case letters, digits and `-`, at most 40, beginning with a letter";
     let name = value.string(expected)?;
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !plain || name.len() > 40 || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+    if !is_name(name) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(value.fault(expected, ""));
     }
     if reserved.iter().any(|r| r == name) {

@@ -15,5 +15,7 @@ mod manifest;
 mod results;
 
 pub use backend::ExternalBackend;
-pub use manifest::{FILE_NAME, Input, KEYS, Manifest, OUTPUT_KEYS, Output, SUPPORTS_KEYS, Supports, discover};
+pub use manifest::{
+    FILE_NAME, Input, KEYS, LONGEST_NAME, Manifest, OUTPUT_KEYS, Output, SUPPORTS_KEYS, Supports, discover, is_name,
+};
 pub use results::{Column, TableError, read_table};
