@@ -5,7 +5,7 @@
 mod cases;
 mod support;
 
-use cases::hold;
+use cases::{hold, seeds};
 use mixlab_contract::conformance::{Scope, random_scenario};
 use mixlab_contract::ideal::ideal_fct;
 use mixlab_contract::shrink::Held;
@@ -15,6 +15,7 @@ use mixlab_m4::numerics::Simd;
 use mixlab_m4::paper::{Config, Weights};
 use mixlab_m4::{Components, M4Network, ReferenceNetwork, Rules};
 use std::cell::Cell;
+use std::cmp::Ordering;
 use support::{random_weights, small};
 
 const ALL_RULES: [Rules; 4] = [
@@ -54,9 +55,7 @@ fn supported(scenario: &Scenario, weights: &Weights) -> bool {
 }
 
 /// The same deliveries in the same order, and FCTs that differ by at most 1e-4. Returns how many are longer than ideal, and adds to
-/// `parted` the events after a tie that rounding decides.
-///
-/// Largest difference seen over all cases here: 4e-5. Steeper random weights make the loop chaotic, and rounding grows.
+/// `parted` the events after a tie that rounding decides, and those from where the oracle itself is in [`doubt`].
 fn agree(scenario: &Scenario, weights: &Weights, rules: Rules, parted: &Cell<u64>) -> Result<u64, String> {
     let fast = events(scenario, &mut M4Network::new(scenario, weights, rules).map_err(|e| e.to_string())?);
     let slow = events(scenario, &mut ReferenceNetwork::new(scenario, weights, rules).map_err(|e| e.to_string())?);
@@ -66,17 +65,46 @@ fn agree(scenario: &Scenario, weights: &Weights, rules: Rules, parted: &Cell<u64
     for (n, (a, b)) in fast.iter().zip(&slow).enumerate() {
         let fct = |e: &Event| e.time.since(scenario.flow(e.flow).start).ps() as f64;
         let same = (a.flow, a.kind) == (b.flow, b.kind);
-        if !same && (a.time.ps().abs_diff(b.time.ps()) as f64) < 1e-4 * fct(a) {
-            // Two flows end together but for rounding, and who is first changes what the others see from then on.
+        let near = (a.time.ps().abs_diff(b.time.ps()) as f64) < 1e-4 * fct(a);
+        if near && (!same || ties(scenario, &fast[..=n]) != ties(scenario, &slow[..=n])) {
+            // What happens together but for rounding is a step for what follows: who ends first changes what the others see, and
+            // the time cells, which are skipped where no time has passed, move the states by as much for 5 ps as for 1 ns.
             parted.set(parted.get() + (fast.len() - n) as u64);
             break;
         }
         if !same || (fct(a) / fct(b) - 1.0).abs() > 1e-4 {
-            return Err(format!("{rules:?}: {a:?}, oracle {b:?}"));
+            if doubt(scenario, weights, rules, &slow) > n {
+                return Err(format!("{rules:?}: {a:?}, oracle {b:?}"));
+            }
+            parted.set(parted.get() + (fast.len() - n) as u64);
+            break;
         }
     }
     let slow = fast.iter().filter(|e| e.time.since(scenario.flow(e.flow).start) > ideal_fct(scenario, e.flow));
     Ok(slow.filter(|e| e.kind == EventKind::Delivered).count() as u64)
+}
+
+/// The first of the oracle's events that moves by more than 1e-5 of its FCT when each weight moves by a unit in its last place:
+/// the loop can be chaotic, and from there on single precision can't be within 1e-4.
+fn doubt(scenario: &Scenario, weights: &Weights, rules: Rules, slow: &[Event]) -> usize {
+    let mut moved = weights.clone();
+    moved.each(|_, _, values| values.iter_mut().for_each(|v| *v = v.next_up()));
+    let moved =
+        events(scenario, &mut ReferenceNetwork::new(scenario, &moved, rules).expect("as expressible as before"));
+    let apart = |(a, b): (&Event, &Event)| {
+        let fct = b.time.since(scenario.flow(b.flow).start).ps() as f64;
+        a.flow != b.flow || (a.time.ps().abs_diff(b.time.ps()) as f64) > 1e-5 * fct
+    };
+    moved.iter().zip(slow).position(apart).unwrap_or(slow.len())
+}
+
+/// What the last of `events` coincides with, if it is a delivery: whether with the delivery before it; how many flows have started
+/// before it and how many start with it.
+fn ties(scenario: &Scenario, events: &[Event]) -> Option<(bool, usize, usize)> {
+    let mut deliveries = events.iter().rev().filter(|e| e.kind == EventKind::Delivered);
+    let now = deliveries.next().filter(|e| *e == &events[events.len() - 1])?.time;
+    let starts = |order| scenario.flows().iter().filter(|f| f.start.cmp(&now) == order).count();
+    Some((deliveries.next().is_some_and(|e| e.time == now), starts(Ordering::Less), starts(Ordering::Equal)))
 }
 
 #[test]
@@ -98,6 +126,9 @@ fn event_order_is_the_oracles_and_slowdowns_are_within_a_ten_thousandth() {
         Ok(true)
     };
     hold(300, 0.8, draw, law);
+    if seeds(300).count() == 1 {
+        return; // a failure repeated: how much the cases test is a question to many
+    }
     let (slowed, flows) = (slowed.get(), flows.get());
     assert!(2 * slowed > flows, "only {slowed} of {flows} predictions are above 1: the case tests little");
     let parted = parted.get();
