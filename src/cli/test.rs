@@ -42,6 +42,9 @@ pub struct TestArgs {
     /// Draw beyond the published ranges: other links, more hosts, heavy traffic within racks
     #[arg(long, requires = "draws", conflicts_with = "mixspace")]
     pub wide: bool,
+    /// Draw fabrics with fast links: 25 to 100 Gb/s at the hosts
+    #[arg(long, requires = "draws", conflicts_with_all = ["mixspace", "wide"])]
+    pub fast: bool,
     /// Flows per draw of the built-in space, instead of 2,000 (5,000 on fabrics of 64 and more hosts)
     #[arg(long, value_name = "N", requires = "draws", value_parser = clap::value_parser!(u32).range(1..))]
     pub draw_flows: Option<u32>,
@@ -117,9 +120,10 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
 
 async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenario>, Failure> {
     let mut scenarios = match (&common.mixes, args.draws, args.stored) {
-        (_, Some(count), _) if args.wide => {
-            let flows = args.draw_flows.map(|n| n as usize);
-            sets::drawn(Space::Wide, Role::Test, common.seed, count, flows)?
+        (_, Some(count), _) if args.wide || args.fast => {
+            let (space, flows) =
+                (if args.wide { Space::Wide } else { Space::Fast }, args.draw_flows.map(|n| n as usize));
+            sets::drawn(space, Role::Test, common.seed, count, flows)?
         }
         (_, Some(count), _) => draw(common, args.mixspace.as_deref(), args.draw_flows, Role::Test, count)?,
         (_, None, true) => std::mem::take(&mut stored_sets(common).await?[Role::Test as usize]),

@@ -11,7 +11,8 @@
 //!
 //! [`wide`] draws beyond those ranges what a user may bring: half of its mixes have heavy traffic within racks (load 0.45–0.85,
 //! 50 to 97 % in the rack), a quarter other links (10, 25, 40 or 100 Gb/s, fabric 1 to 4 times that, 0.2 to 4 µs, windows and
-//! buffers that grow with the rate or not), a quarter 256 to 2,048 hosts; σ from 0.5 to 2.5 in all of them.
+//! buffers that grow with the rate or not), a quarter 256 to 2,048 hosts; σ from 0.5 to 2.5 in all of them. [`fast`] draws as those
+//! with other links do, but only hosts with links of 25, 50 or 100 Gb/s.
 
 use crate::spec::json::Document;
 use crate::spec::{Cc, Cluster, LoadedMix, Mix, SizeDistribution, SpatialMatrix, SpecError};
@@ -58,6 +59,19 @@ struct Shape {
 }
 
 impl Shape {
+    /// Other links: hosts at `host` Gb/s, the fabric 1 to 4 times as fast, 0.2 to 4 µs. By how much windows and buffers grow.
+    fn relink(&mut self, host: u32, rng: &mut StdRng) -> (f64, f64) {
+        self.rates = (host, host * [1, 1, 2, 4][rng.gen_range(0..4)]);
+        self.delay = rng.gen_range(200f64.ln()..4000f64.ln()).exp() as u32;
+        let ratio = f64::from(host) / 10.0;
+        (ratio.powf(rng.gen_range(0.0..=1.0)), ratio.powf(rng.gen_range(0.0..=1.0)))
+    }
+
+    /// How many flows to draw.
+    fn flows(&self) -> usize {
+        if self.pods * self.racks * self.hosts > 32 { 5000 } else { 2000 }
+    }
+
     fn cluster(&self, file: &Path) -> Result<Cluster, SpecError> {
         let Self { pods, fabs, racks, hosts, spines, rates: (host, fabric), delay } = self;
         let text = format!(
@@ -103,26 +117,43 @@ pub fn wide(id: u64, seed: u64) -> Result<Draw, SpecError> {
     };
     let spines = hosts >> rng.gen_range(0..3);
     let mut shape = Shape { pods, fabs, racks, hosts, spines, rates: (10, 10), delay: 1000 };
-    let mut growth = (1.0f64, 1.0f64);
-    if kind == 2 {
-        let host = [10, 25, 40, 100][rng.gen_range(0..4)];
-        shape.rates = (host, host * [1, 1, 2, 4][rng.gen_range(0..4)]);
-        shape.delay = rng.gen_range(200f64.ln()..4000f64.ln()).exp() as u32;
-        let ratio = f64::from(host) / 10.0;
-        growth = (ratio.powf(rng.gen_range(0.0..=1.0)), ratio.powf(rng.gen_range(0.0..=1.0)));
-    }
+    let growth = if kind == 2 { shape.relink([10, 25, 40, 100][rng.gen_range(0..4)], rng) } else { (1.0, 1.0) };
     let heavy = kind < 2;
     let rack_share = (heavy || rng.gen_bool(0.3)).then(|| rng.gen_range(0.5..0.97));
     let vary = |rng: &mut StdRng| {
-        let mut mix = mix(id, rng);
-        mix.lognorm_sigma = rng.gen_range(0.5..=2.5);
+        let mut mix = varied(id, growth, rng);
         mix.max_load = if heavy { rng.gen_range(0.45..=0.85) } else { mix.max_load };
-        mix.window = (mix.window as f64 * growth.0) as u64;
-        mix.bfsz *= growth.1;
         mix
     };
-    let large = shape.pods * shape.racks * shape.hosts > 32;
-    assemble(&shape, rack_share, rng, vary, if large { 5000 } else { 2000 })
+    let flows = shape.flows();
+    assemble(&shape, rack_share, rng, vary, flows)
+}
+
+/// Draw number `id` of the stream `seed` of mixes with fast links (see the module).
+///
+/// # Errors
+/// A fault of a generated text, which would be a fault of this program.
+pub fn fast(id: u64, seed: u64) -> Result<Draw, SpecError> {
+    let rng = &mut StdRng::seed_from_u64(seed.wrapping_mul(5_000_011).wrapping_add(id) ^ 0x0066_6173_7400_0000);
+    let (pods, fabs, racks, hosts) = match rng.gen_bool(0.3) {
+        true => (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)]),
+        false => (2, 1, 4, 4),
+    };
+    let spines = hosts >> rng.gen_range(0..3);
+    let mut shape = Shape { pods, fabs, racks, hosts, spines, rates: (10, 10), delay: 1000 };
+    let growth = shape.relink([25, 50, 100][rng.gen_range(0..3)], rng);
+    let rack_share = rng.gen_bool(0.3).then(|| rng.gen_range(0.5..0.97));
+    let flows = shape.flows();
+    assemble(&shape, rack_share, rng, |rng| varied(id, growth, rng), flows)
+}
+
+/// A mix with σ from 0.5 to 2.5, its window and its buffer grown by these factors.
+fn varied(id: u64, growth: (f64, f64), rng: &mut StdRng) -> Mix {
+    let mut mix = mix(id, rng);
+    mix.lognorm_sigma = rng.gen_range(0.5..=2.5);
+    mix.window = (mix.window as f64 * growth.0) as u64;
+    mix.bfsz *= growth.1;
+    mix
 }
 
 /// Puts a draw together: sizes, matrix and mix are drawn from `rng`, in this order.

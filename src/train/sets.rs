@@ -62,6 +62,7 @@ const PARAMETERS: u64 = 1_000_000_000;
 /// How drawn scenarios are filed in a store, so that no mix file's scenario has the same key.
 const DRAWN: &str = "drawn";
 const DRAWN_WIDE: &str = "drawn-wide";
+const DRAWN_FAST: &str = "drawn-fast";
 const SPACE: &str = "mixspace";
 
 /// Why there are no scenarios.
@@ -92,10 +93,12 @@ pub enum Space {
     Published,
     /// Beyond them.
     Wide,
+    /// Fast links.
+    Fast,
 }
 
-/// Draws `count` scenarios of a built-in space, with `flows` flows each if given (else as many as the draw says). Wide draws whose
-/// gaps are too short for the generator are left out.
+/// Draws `count` scenarios of a built-in space, with `flows` flows each if given (else as many as the draw says). Draws beyond
+/// the published ranges whose gaps are too short for the generator are left out.
 ///
 /// # Errors
 /// [`SetError`] of a draw, which would be a fault of this program.
@@ -109,18 +112,21 @@ pub fn drawn(
     let stream = role.stream(seed);
     let mut set = Vec::new();
     for id in 0..count {
-        let draw = if space == Space::Wide { draws::wide(id, stream)? } else { draws::draw(id, stream)? };
+        let (draw, workload) = match space {
+            Space::Published => (draws::draw(id, stream)?, DRAWN),
+            Space::Wide => (draws::wide(id, stream)?, DRAWN_WIDE),
+            Space::Fast => (draws::fast(id, stream)?, DRAWN_FAST),
+        };
         let options = WorkloadOptions {
             seed: 1000 + id,
             nr_flows: flows.unwrap_or(draw.nr_flows),
             enable_app: false,
             generator: Generator::Compat,
         };
-        match (planned(&draw.mix, &options), space) {
-            (Ok(scenario), Space::Published) => set.push(filed(scenario, DRAWN, stream)),
-            (Ok(scenario), Space::Wide) => set.push(filed(scenario, DRAWN_WIDE, stream)),
-            (Err(e), Space::Published) => return Err(e.into()),
-            (Err(_), Space::Wide) => {}
+        match planned(&draw.mix, &options) {
+            Ok(scenario) => set.push(filed(scenario, workload, stream)),
+            Err(e) if space == Space::Published => return Err(e.into()),
+            Err(_) => {}
         }
     }
     Ok(set)
