@@ -96,9 +96,11 @@ pub fn advice(why: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "check the permissions and the owner of its folder, or choose another place"
         }
-        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
-            "choose another place"
-        }
+        io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::AlreadyExists => "choose another place",
+        io::ErrorKind::NotFound => "check the name",
         _ => "look at the system log for what is wrong with the disk, then repeat the command",
     }
 }

@@ -10,7 +10,7 @@ use mixlab_m4::weights::{LARGEST_FILE, Manifest, read};
 use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
 use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Backends of `mlsys`, the fast estimators; those that can't run here are left out.
@@ -89,6 +89,12 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
     Ok(backends)
 }
 
+/// Whether a folder has files as the original program exports them.
+fn has_torchscript(folder: &Path) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.map(|f| f.path()).any(|f| f.extension() == Some("pt".as_ref()))
+}
+
 /// The model that ships with its weights, or one with the user's.
 fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     let Some(path) = &options.m4_weights else {
@@ -99,7 +105,22 @@ fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     let failed = |e: &dyn std::fmt::Display| BackendError::Option(format!("--m4-weights {}: {e}", path.display()));
     // What `mixlab train` wrote, or one of its files; else a folder of the published architecture.
     let file = if path.is_file() { path.clone() } else { path.join(CORRECTED_WEIGHTS) };
-    if file.is_file() && !Manifest::exists_in(path) {
+    let published = Manifest::exists_in(path) || has_torchscript(path);
+    match (file.is_file(), published) {
+        (true, true) => {
+            let text = "it holds weights of both architectures; take one of them away, or name the file";
+            return Err(failed(&format!("{text} {}", file.display())));
+        }
+        (false, false) if path.is_dir() => {
+            let text = "no weights in this folder; expected what `mixlab train` writes";
+            return Err(failed(&format!(
+                "{text} ({CORRECTED_WEIGHTS} or manifest.json), or the original's eight .pt files"
+            )));
+        }
+        (false, false) => return Err(failed(&"no such file or folder")),
+        _ => {}
+    }
+    if file.is_file() {
         let model = read(&file, LARGEST_FILE).map_err(|e| failed(&e))?;
         return Ok(Arc::new(M4Backend::with_weights(weights::decode(&model).map_err(|e| failed(&e))?)));
     }

@@ -5,7 +5,7 @@
 
 use crate::dataset::{Attributes, Dataset, RunResults, ScenarioResults};
 use crate::statistics::{BUCKET_NAMES, ErrorSummary, bucket, errors};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Explanation of every column, printed with `compare --help`.
 pub const DEFINITIONS: &str = "\
@@ -88,8 +88,31 @@ pub fn compare(dataset: &Dataset, baseline: &str) -> Comparison {
         comparison.scenarios.extend(rows);
     }
     comparison.scenarios.sort_by_key(|r| r.mix_id); // stable: backends stay in order within a mix
+    comparison.warnings.extend(mixed_versions(dataset));
     comparison.warnings.extend(dataset.scenarios.iter().filter_map(|s| load_warning(s.mix_id, &s.attributes)));
     comparison
+}
+
+/// A sentence for each backend whose runs are not all of one fingerprint: their mean is that of no simulator.
+pub fn mixed_versions(dataset: &Dataset) -> Vec<String> {
+    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (backend, run) in dataset.scenarios.iter().flat_map(|s| &s.runs) {
+        // What was imported is told apart by its results, which differ from scenario to scenario.
+        if !run.fingerprint.starts_with("import-") {
+            versions.entry(backend).or_default().insert(&run.fingerprint);
+        }
+    }
+    let mixed = versions.into_iter().filter(|(_, versions)| versions.len() > 1);
+    mixed
+        .map(|(backend, versions)| {
+            format!(
+                "{backend}: its runs are of {} versions, options or weights, the newest of each scenario: `{backend}` with \
+                 the same --mixes repeats those that are not of one{}",
+                versions.len(),
+                if backend == "m4" { ", --m4-weights DIR chooses" } else { "" }
+            )
+        })
+        .collect()
 }
 
 /// A sentence if the busiest channel gets more than 10 % more or less load than the mix asks for.
@@ -199,10 +222,10 @@ const UNFINISHED: u64 = u64::MAX;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn run(slowdown: &[f64], cpu_s: f64) -> RunResults {
         RunResults {
+            fingerprint: "a".into(),
             slowdown: slowdown.into(),
             start_ns: vec![0; slowdown.len()].into(),
             fct_ns: vec![0; slowdown.len()].into(),
@@ -250,6 +273,17 @@ mod tests {
         assert_eq!(overall.buckets[1], None);
         assert_eq!(overall.buckets[2].map(|b| b.flows), Some(1));
         assert_eq!(c.warnings.len(), 1, "{:?}", c.warnings);
+    }
+
+    #[test]
+    fn runs_of_several_versions_of_a_backend_are_noticed() {
+        let other = RunResults { fingerprint: "b".into(), ..run(&[1.0; 3], 1.0) };
+        let one = |mix, m4: RunResults| scenario(mix, vec![("packet", run(&[1.0; 3], 1.0)), ("m4", m4)]);
+        let versions =
+            |last: RunResults| mixed_versions(&Dataset { scenarios: vec![one(0, run(&[1.0; 3], 1.0)), one(1, last)] });
+        assert_eq!(versions(run(&[2.0; 3], 1.0)), Vec::<String>::new());
+        let said = versions(other);
+        assert!(said.len() == 1 && said[0].starts_with("m4: its runs are of 2 versions"), "{said:?}");
     }
 
     #[test]

@@ -122,6 +122,8 @@ pub struct Attributes {
 /// One finished run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunResults {
+    /// What the backend was: version, options, weights.
+    pub fingerprint: Arc<str>,
     /// Slowdown (FCT ÷ ideal FCT) of each flow; NaN if unfinished.
     pub slowdown: Arc<[f64]>,
     /// When each flow was released, ns; `u64::MAX` if never.

@@ -94,6 +94,7 @@ mod tests {
 
     fn run(slowdown: f64) -> RunResults {
         RunResults {
+            fingerprint: "a".into(),
             slowdown: vec![slowdown; 2].into(),
             start_ns: vec![0; 2].into(),
             fct_ns: vec![0; 2].into(),

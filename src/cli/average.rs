@@ -9,10 +9,11 @@ use super::sweep::provenance;
 use super::train::SCENARIOS;
 use crate::atomic;
 use crate::bounded::{TRAINING_FILE, read_text};
+use crate::train::checkpoint::latest;
 use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_m4::corrected::Perceptron;
 use mixlab_m4::corrected::weights::{self, WIDEST};
-use mixlab_m4::weights::LARGEST_FILE;
+use mixlab_m4::weights::{LARGEST_FILE, Manifest};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,12 @@ pub fn average(members: &[PathBuf], out: &Path) -> Result<String, Failure> {
     let width: usize = models.iter().map(|m| m.hidden).sum();
     if width > WIDEST {
         let text = format!("--average: {width} hidden units in all, expected at most {WIDEST}: name fewer folders");
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let training = latest(out)?.is_some();
+    if training || Manifest::exists_in(out) {
+        let what = if training { "a training of its own" } else { "weights of another architecture" };
+        let text = format!("{} holds {what}, which the mean would stand in for: choose another --out", out.display());
         return Err(Failure::new(Exit::Usage, text));
     }
     let mean = Perceptron::mean(&models);
@@ -36,7 +43,8 @@ pub fn average(members: &[PathBuf], out: &Path) -> Result<String, Failure> {
     write(&out.join(CORRECTED_WEIGHTS), &weights::encode(&mean))?;
     write(&out.join(SCENARIOS), scenarios(members).as_bytes())?;
     write(&out.join("train.json"), format!("{recipe:#}\n").as_bytes())?;
-    Ok(format!("mean of {} trainings: --m4-weights {} (weights={})", models.len(), out.display(), mean.digest()))
+    let trainings = if models.len() == 1 { "training" } else { "trainings" };
+    Ok(format!("mean of {} {trainings}: --m4-weights {} (weights={})", models.len(), out.display(), mean.digest()))
 }
 
 fn read(folder: &Path) -> Result<Perceptron, Failure> {

@@ -4,8 +4,8 @@ use super::args::{Common, Fidelity, FigureArgs, FiguresArgs, ThemeName, Width};
 use super::compare::selection;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{data, remark};
-use crate::compare::default_baseline;
+use super::{data, remark, warn};
+use crate::compare::{default_baseline, mixed_versions};
 use crate::dataset::Dataset;
 use crate::details;
 use crate::figures::{self, Detail, Figure, FigureError, Page, Request, Theme, Training};
@@ -32,6 +32,7 @@ pub async fn run(common: &Common, args: &FiguresArgs) -> Result<Exit, Failure> {
     chosen(&args.names)?;
     let reader = Reader::open(&common.root).await?;
     let dataset = reader.dataset(&selection(common)?).await?;
+    warn(common, &mixed_versions(&dataset));
     draw(common, args, &reader, dataset).await?;
     Ok(Exit::Ok)
 }

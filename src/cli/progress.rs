@@ -231,10 +231,15 @@ pub fn bar(common: &Common, steps: u64, done: u64, unit: &str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(steps).with_position(done);
-    bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}  about {{eta}} left")));
+    bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}")));
     bar.reset_eta();
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// Shows an estimate of the remaining time: to be called after a step, before which there is none.
+pub fn estimate(bar: &ProgressBar, unit: &str) {
+    bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}  about {{eta}} left")));
 }
 
 fn style(template: &str) -> ProgressStyle {

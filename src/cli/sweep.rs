@@ -23,21 +23,26 @@ use std::time::Duration;
 /// Runs the mixes on the backends that `name` stands for.
 pub async fn run(common: &Common, name: &str) -> Result<Exit, Failure> {
     let backends = backends::named(name, &common.backends())?;
-    match execute(common, backends).await? {
-        Some((summary, _)) => Ok(exit_of(&summary)),
-        None => Ok(Exit::Ok),
-    }
+    let scenarios = asked_for(common).await?;
+    Ok(execute_on(common, scenarios, backends).await?.map_or(Exit::Ok, |summary| exit_of(&summary)))
 }
 
 /// Runs every available backend, then draws all figures and prints the comparison.
 pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
     let backends = backends::named("all", &common.backends())?;
-    let Some((summary, mix_ids)) = execute(common, backends).await? else { return Ok(Exit::Ok) };
+    let scenarios = asked_for(common).await?;
+    // These scenarios and these versions of the backends, whatever else is stored; and what outside programs made of them.
+    let selection = Selection {
+        digests: Some(scenarios.iter().map(|s| s.digest.clone()).collect()),
+        fingerprints: backends.iter().map(|b| (b.id().to_owned(), b.fingerprint())).collect(),
+        ..Selection::default()
+    };
+    let Some(summary) = execute_on(common, scenarios, backends).await? else { return Ok(Exit::Ok) };
     if summary.interrupted {
         return Ok(Exit::Interrupted);
     }
     let reader = Reader::open(&common.root).await?;
-    let dataset = reader.dataset(&Selection { mix_ids: Some(mix_ids), ..Selection::default() }).await?;
+    let dataset = reader.dataset(&selection).await?;
     figures::draw(common, args, &reader, dataset.clone()).await?;
     if common.message_format == MessageFormat::Human {
         compare::print_overall(common, &dataset, args.baseline.as_deref())?;
@@ -98,16 +103,15 @@ pub fn workload_options(common: &Common) -> WorkloadOptions {
     }
 }
 
-/// `None` after a dry run; else how it went and the mixes it was about.
-async fn execute(
-    common: &Common,
-    backends: Vec<Arc<dyn Backend>>,
-) -> Result<Option<(SweepSummary, Vec<u64>)>, Failure> {
-    // From the start: until it has been watched once, this signal ends the process.
-    drop(Questions::watch()?);
-    let scenarios = scenarios_of(common).await?;
-    let mix_ids = scenarios.iter().map(|s| s.entry.mix_id).collect();
-    Ok(execute_on(common, scenarios, backends).await?.map(|summary| (summary, mix_ids)))
+/// The scenarios that a sweep is about.
+async fn asked_for(common: &Common) -> Result<Vec<PlannedScenario>, Failure> {
+    survive_questions()?;
+    scenarios_of(common).await
+}
+
+/// From here on SIGUSR1 does not end the process, as it does until it has been watched once.
+pub fn survive_questions() -> std::io::Result<()> {
+    Questions::watch().map(drop)
 }
 
 /// Runs what is missing of these scenarios on these backends; `None` after a dry run.

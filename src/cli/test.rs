@@ -3,7 +3,7 @@
 //! Results are stored like those of any run: backend `m4`, the digest of the weights in the fingerprint, so they never stand
 //! for other weights. Tables are made of the runs with exactly these weights, not of the newest.
 
-use super::args::{Common, Fidelity, TableFormat};
+use super::args::{Common, Fidelity, MessageFormat, TableFormat};
 use super::compare::{csv, csv_row, error_cells, json_of, row_json, table};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -99,11 +99,11 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
     let digests: Vec<String> = scenarios.iter().map(|s| s.digest.clone()).collect();
     let fingerprints: BTreeMap<String, String> = runners.iter().map(|b| (b.id().to_owned(), b.fingerprint())).collect();
     remark(common, &format!("testing {}", fingerprints.get("m4").map_or("", String::as_str)));
-    match execute_on(common, scenarios, runners).await? {
+    let summary = match execute_on(common, scenarios, runners).await? {
         None => return Ok(Exit::Ok), // a dry run
-        Some(summary) if summary.interrupted => return Ok(exit_of(&summary)),
-        Some(_) => {}
-    }
+        Some(summary) if summary.interrupted => return Ok(Exit::Interrupted),
+        Some(summary) => summary,
+    };
     let backends: Vec<String> = fingerprints.keys().cloned().collect();
     let selected = std::iter::once(&baseline).chain(&backends).cloned().collect();
     let selection =
@@ -115,7 +115,11 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
     }
     warn(common, &comparison.warnings);
     let groups = groups(&dataset, &baseline, &backends);
-    print(&comparison, &groups, args.format)
+    // Lines of JSON stay lines of JSON: there a table is asked for with --format.
+    if common.message_format == MessageFormat::Human || args.format != TableFormat::Table {
+        print(&comparison, &groups, args.format)?;
+    }
+    Ok(exit_of(&summary))
 }
 
 async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenario>, Failure> {
@@ -134,7 +138,11 @@ async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenar
     };
     scenarios.retain(|s| args.ids.as_ref().is_none_or(|ids| ids.contains(&s.entry.mix_id)));
     if scenarios.is_empty() {
-        let text = if args.stored { "no stored scenario is held out for tests" } else { "no mix has one of these ids" };
+        let text = match (&args.ids, args.stored) {
+            (Some(ids), _) => format!("no scenario to test on has one of the ids {} to {}", ids.start, ids.end - 1),
+            (None, true) => "no stored scenario is held out for tests".into(),
+            (None, false) => "no scenario to test on".into(),
+        };
         return Err(Failure::new(Exit::MissingResults, text));
     }
     Ok(scenarios)

@@ -1,12 +1,12 @@
 //! `train`: draws scenarios, has their truth simulated, learns, and can be stopped and gone on with at any time.
 
-use super::args::Common;
+use super::args::{Common, MessageFormat};
 use super::average::average;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::learning::{Architecture, LearningArgs};
-use super::sweep::{execute_on, exit_of, provenance, watch_signals};
-use super::{no_stdout, progress, remark, warn};
+use super::sweep::{execute_on, exit_of, provenance, survive_questions, watch_signals};
+use super::{no_stdout, progress, remark, shown, warn};
 use crate::backends::{self, BackendOptions};
 use crate::dataset::Dataset;
 use crate::figures::{self, Page, Request, Training};
@@ -15,7 +15,7 @@ use crate::runner::{StopFlag, SweepSummary, unix_time_s};
 use crate::spec;
 use crate::store::{Reader, Selection};
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, Recipe};
-use crate::train::course::{Corrected, Course};
+use crate::train::course::{CORRECTED_WEIGHTS, Corrected, Course};
 use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
 use crate::train::log;
 use crate::train::paper::{Labelling, Paper, Periods};
@@ -24,6 +24,7 @@ use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError, Space};
 use clap::Args;
 use mixlab_m4::train::Lesson;
 use mixlab_m4::train::paper;
+use mixlab_m4::weights::Manifest;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -38,12 +39,6 @@ pub struct TrainArgs {
     /// Model to train
     #[arg(long, value_enum, default_value_t = Architecture::Corrected)]
     pub architecture: Architecture,
-    /// Which scenarios there are
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// How it learns
-    #[command(flatten)]
-    pub learning: LearningArgs,
     /// Go on from this checkpoint instead of the latest in DIR
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
@@ -51,7 +46,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR,DIR", value_delimiter = ',', conflicts_with_all = ["from", "until"])]
     pub average: Vec<PathBuf>,
     /// Stop after this round (paper: step); the same command goes on
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub until: Option<u64>,
     /// Rounds (paper: steps) between checkpoints [default: 10; paper: an epoch]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -59,6 +54,13 @@ pub struct TrainArgs {
     /// Rounds (paper: steps) between validations [default: 10; paper: an epoch]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub validate_every: Option<u64>,
+    // Last: a heading holds for all that follows it.
+    /// Which scenarios there are
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How it learns
+    #[command(flatten)]
+    pub learning: LearningArgs,
 }
 
 /// Where scenarios come from.
@@ -96,10 +98,18 @@ pub struct DataArgs {
 
 /// Makes the sets, has their truth simulated, trains.
 pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
+    survive_questions()?;
     if !args.average.is_empty() {
-        remark(common, &average(&args.average, &args.out)?);
+        if common.dry_run {
+            shown(&format!("would write the mean of {} trainings into {}\n", args.average.len(), args.out.display()))?;
+        } else {
+            remark(common, &average(&args.average, &args.out)?);
+        }
         return Ok(Exit::Ok);
     }
+    one_architecture(args)?;
+    same_options(args)?;
+    warn(common, &changes_nothing(common, args));
     let (truth, sets) = if args.data.stored {
         (args.data.truth.clone(), stored_sets(common).await?)
     } else {
@@ -134,9 +144,54 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
         common,
         &format!("{} scenarios to learn from, {} to validate on", training.lessons.len(), validation.lessons.len()),
     );
-    write_scenarios(args, &sets)?;
-    learn(common, args, truth, training, validation.lessons).await
+    if common.dry_run {
+        return Ok(Exit::Ok);
+    }
+    learn(common, args, truth, training, validation, &sets).await
 }
+
+/// Refuses a folder with weights of the other architecture: nobody could tell which of the two is meant.
+fn one_architecture(args: &TrainArgs) -> Result<(), Failure> {
+    let other = match args.architecture {
+        Architecture::Corrected => Manifest::exists_in(&args.out),
+        Architecture::Paper => args.out.join(CORRECTED_WEIGHTS).is_file(),
+    };
+    if !other {
+        return Ok(());
+    }
+    let text = format!("{} holds weights of another architecture: choose another --out", args.out.display());
+    Err(Failure::new(Exit::Usage, text))
+}
+
+/// Refuses options that are not those of the training in the folder, before anything is simulated for them.
+fn same_options(args: &TrainArgs) -> Result<(), Failure> {
+    let (architecture, options) = match args.architecture {
+        Architecture::Corrected => (CORRECTED, Corrected::recipe(&args.learning.corrected()?)),
+        Architecture::Paper => (PAPER, paper_recipe(args)?),
+    };
+    match checkpoint_of(args)? {
+        Some(path) => Ok(Checkpoint::load(&path)?.recipe.same_options(architecture, &options, &path)?),
+        None => Ok(()),
+    }
+}
+
+/// Warnings of what was asked for and changes nothing: scenarios are drawn, not made of the mixes of a sweep.
+fn changes_nothing(common: &Common, args: &TrainArgs) -> Vec<String> {
+    let drawn = !args.data.stored;
+    let asked = [
+        (
+            drawn && common.mixes.is_some(),
+            "--mixes changes nothing: scenarios are drawn (--stored learns from stored ones)",
+        ),
+        (drawn && common.enable_app, "--enable-app changes nothing: only open loops are learned from"),
+        (common.m4_weights.is_some(), "--m4-weights changes nothing: a training starts from new weights"),
+    ];
+    asked.into_iter().filter(|(is, _)| *is).map(|(_, text)| text.to_owned()).collect()
+}
+
+/// Names of the architectures in recipes.
+const CORRECTED: &str = "corrected";
+const PAPER: &str = "paper";
 
 /// Scenarios by role.
 pub type Sets = [Vec<PlannedScenario>; 3];
@@ -259,16 +314,23 @@ async fn learn(
     args: &TrainArgs,
     truth: String,
     training: Lessons,
-    validation: Vec<Lesson>,
+    validation: Lessons,
+    sets: &Sets,
 ) -> Result<Exit, Failure> {
+    // From here on: making ready takes a while too, and a first signal must not be lost in it.
+    let stop = StopFlag::default();
+    let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
+    remark(common, "making ready");
     let architecture = match args.architecture {
-        Architecture::Corrected => "corrected",
-        Architecture::Paper => "paper",
+        Architecture::Corrected => CORRECTED,
+        Architecture::Paper => PAPER,
     };
     let lessons = [
         ("truth", truth.clone()),
         ("scenarios", training.lessons.len().to_string()),
         ("digest of scenarios and truth", digest(&training)),
+        ("validation scenarios", validation.lessons.len().to_string()),
+        ("digest of validation scenarios", digest(&validation)),
     ];
     let mut recipe = Recipe {
         architecture: architecture.into(),
@@ -280,26 +342,33 @@ async fn learn(
         Architecture::Paper => published(common, args, &mut recipe, training, &truth).await?,
     };
     write_recipe(args, &recipe)?;
+    write_scenarios(args, sets)?;
     let session = Session {
         folder: args.out.clone(),
         recipe,
-        validation,
+        validation: validation.lessons,
         checkpoint_every: args.checkpoint_every.unwrap_or(course.cadence()),
         validate_every: args.validate_every.unwrap_or(course.cadence()),
         until: args.until,
     };
-    let ended = follow(common, &session, &mut *course)?;
+    let ended = follow(common, &session, &mut *course, &stop);
+    signals.abort();
+    let ended = ended?;
     draw_curve(common, &args.out)?;
-    Ok(conclude(common, &session, &*course, ended))
+    Ok(conclude(common, args, &*course, ended))
+}
+
+/// Where the checkpoint to go on from is; none for a new training.
+fn checkpoint_of(args: &TrainArgs) -> Result<Option<PathBuf>, CheckpointError> {
+    match &args.from {
+        Some(path) => Ok(Some(path.clone())),
+        None => checkpoint::latest(&args.out),
+    }
 }
 
 /// The checkpoint to go on from, and where it is; none for a new training.
 fn start(common: &Common, args: &TrainArgs, recipe: &Recipe) -> Result<Option<(Checkpoint, PathBuf)>, Failure> {
-    let path = match &args.from {
-        Some(path) => Some(path.clone()),
-        None => checkpoint::latest(&args.out)?,
-    };
-    let Some(path) = path else { return Ok(None) };
+    let Some(path) = checkpoint_of(args)? else { return Ok(None) };
     let found = Checkpoint::of(recipe, &path)?;
     remark(common, &format!("going on after step {} from {}", found.step, path.display()));
     Ok(Some((found, path)))
@@ -328,11 +397,13 @@ async fn published(
     truth: &str,
 ) -> Result<Box<dyn Course>, Failure> {
     let options = args.learning.paper()?;
-    recipe.options = Paper::recipe(&options);
-    let longest = args.learning.paper.longest.map(|n| ("longest".to_owned(), n.to_string()));
-    recipe.options.extend(longest);
-    let periods = labelled(common, args, &training, &options, truth).await?;
-    let counts = [("periods", periods.training.len()), ("periods that set the rate", periods.validation.len())];
+    recipe.options = paper_recipe(args)?;
+    let (periods, bare) = labelled(common, args, &training, &options, truth).await?;
+    let counts = [
+        ("periods", periods.training.len()),
+        ("periods that set the rate", periods.validation.len()),
+        ("scenarios without supervision", bare),
+    ];
     recipe.lessons.extend(counts.map(|(name, count)| (name.to_owned(), count.to_string())));
     remark(common, &format!("{} busy periods to learn from", periods.training.len()));
     let made = provenance();
@@ -344,14 +415,21 @@ async fn published(
     }))
 }
 
-/// Busy periods of the lessons with their labels from the store.
+/// The options of the published model that change its weights.
+fn paper_recipe(args: &TrainArgs) -> Result<BTreeMap<String, String>, Failure> {
+    let mut options = Paper::recipe(&args.learning.paper()?);
+    options.extend(args.learning.paper.longest.map(|n| ("longest".to_owned(), n.to_string())));
+    Ok(options)
+}
+
+/// Busy periods of the lessons with their labels from the store, and how many lessons have no supervision though it is wanted.
 async fn labelled(
     common: &Common,
     args: &TrainArgs,
     training: &Lessons,
     options: &paper::Options,
     truth: &str,
-) -> Result<Periods, Failure> {
+) -> Result<(Periods, usize), Failure> {
     let reader = Reader::open(&common.root).await?;
     let mut labelling = Labelling::new(&training.lessons, options, args.learning.paper.longest);
     let (mut bare, wanted) = (0, needs_supervision(options));
@@ -375,20 +453,21 @@ async fn labelled(
         let text = "no busy period to learn from: more scenarios, a larger --most-active, or a smaller --batch";
         return Err(Failure::new(Exit::MissingResults, text));
     }
-    Ok(periods)
+    Ok((periods, bare))
 }
 
 fn needs_supervision(options: &paper::Options) -> bool {
     options.remaining_weight > 0.0 || options.queue_weight > 0.0
 }
 
-/// Runs the session with bar and signals.
-fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result<Ended, Failure> {
-    const STOPPING: &str = "stopping after this step, which is checkpointed (again to stop at once)";
-    let stop = StopFlag::default();
-    let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
+/// What a first Ctrl-C does to a training.
+const STOPPING: &str = "stopping after this step, which is checkpointed (again to stop at once)";
+
+/// Runs the session with a bar, or a line for each validation where nobody sees one.
+fn follow(common: &Common, session: &Session, course: &mut dyn Course, stop: &StopFlag) -> Result<Ended, Failure> {
     let length = course.length();
-    let bar = progress::bar(common, length, course.step(), course.unit());
+    let unit = course.unit();
+    let bar = progress::bar(common, length, course.step(), unit);
     let (mut validated, mut unsaid) = (String::new(), None);
     let ended = session.run(
         course,
@@ -397,18 +476,22 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course) -> Result
             clock: &unix_time_s,
             on_step: &mut |step, scalars| {
                 let value = |name: &str| scalars.iter().find(|(n, _)| *n == name).and_then(|(_, v)| *v);
+                let loss = value("loss").unwrap_or(f64::NAN);
                 if let Some(mean) = value("validation_mean") {
                     validated = format!("  validation error {:.1} %", mean * 100.0);
+                    if bar.is_hidden() && common.message_format == MessageFormat::Human {
+                        remark(common, &format!("{step} of {length} {unit}: loss {loss:.4}{validated}"));
+                    }
                 }
                 // As in a sweep: a stdout that is gone does not cost the training, but is an error in the end.
                 unsaid = unsaid.take().or(progress::trained(common, step, length, scalars).err());
                 bar.set_position(step);
-                bar.set_message(format!("loss {:.4}{validated}", value("loss").unwrap_or(f64::NAN)));
+                progress::estimate(&bar, unit);
+                bar.set_message(format!("loss {loss:.4}{validated}"));
             },
         },
     );
     bar.finish_and_clear();
-    signals.abort();
     match unsaid.filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe) {
         Some(why) => Err(no_stdout(&why)),
         None => Ok(ended?),
@@ -428,23 +511,21 @@ fn draw_curve(common: &Common, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn conclude(common: &Common, session: &Session, course: &dyn Course, ended: Ended) -> Exit {
-    let (folder, weights) = (session.folder.display(), course.backend().fingerprint());
+fn conclude(common: &Common, args: &TrainArgs, course: &dyn Course, ended: Ended) -> Exit {
+    let (folder, weights) = (args.out.display(), course.backend().fingerprint());
     let (done, of, unit) = (course.step(), course.length(), course.unit());
+    let again = if args.from.is_some() { "the same command without --from" } else { "the same command" };
     match ended {
         Ended::Done => {
             remark(common, &format!("{of} {unit} done: --m4-weights {folder} ({weights})"));
             Exit::Ok
         }
         Ended::Paused => {
-            remark(
-                common,
-                &format!("{done} of {of} {unit} done and checkpointed in {folder}: the same command goes on"),
-            );
+            remark(common, &format!("{done} of {of} {unit} done and checkpointed in {folder}: {again} goes on"));
             Exit::Ok
         }
         Ended::Interrupted => {
-            remark(common, &format!("interrupted after {done} of {of} {unit}: the same command goes on"));
+            remark(common, &format!("interrupted after {done} of {of} {unit}: {again} goes on"));
             Exit::Interrupted
         }
     }

@@ -116,7 +116,12 @@ pub fn warnings(report: &Report) -> String {
         )
     }));
     if let Some(baseline) = &report.request.baseline {
-        texts.extend(compare(&report.dataset, baseline).warnings.into_iter().filter(|w| w.contains("not compared")));
+        texts.extend(
+            compare(&report.dataset, baseline)
+                .warnings
+                .into_iter()
+                .filter(|w| w.contains("not compared") || w.contains("its runs are of")),
+        );
     }
     if texts.is_empty() {
         return "<p>None.</p>\n".into();

@@ -297,6 +297,7 @@ impl Reader {
         let fct_ns = self.whole(fcts, count, Some(u64::MAX))?;
         let finished = |fct: u64| (fct != u64::MAX).then_some(fct);
         Ok(RunResults {
+            fingerprint: row.fingerprint.as_str().into(),
             slowdown: fct_ns.iter().zip(ideal_fct_ns).map(|(fct, ideal)| slowdown(finished(*fct), *ideal)).collect(),
             start_ns: start_ns.into(),
             fct_ns: fct_ns.into(),

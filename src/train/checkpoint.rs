@@ -11,7 +11,7 @@ use crate::atomic;
 use crate::bounded::{self, TRAINING_FILE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// First line of the files.
@@ -62,7 +62,10 @@ pub enum CheckpointError {
         problem: &'static str,
     },
     /// It belongs to another training.
-    #[error("{path} is of another training: {entry} is `{found}` there, `{expected}` here", path = path.display())]
+    #[error(
+        "{path} is of another training: {entry} is {} there, {} here; go on with the command in train.json beside it, or choose another --out",
+        quoted(found), quoted(expected), path = path.display()
+    )]
     Recipe {
         /// Which.
         path: PathBuf,
@@ -84,22 +87,63 @@ pub enum CheckpointError {
 }
 
 impl Recipe {
-    /// The first entry that differs: its name, here and there.
+    /// Checks that a training of `architecture` with `options` is this one, as far as that can be said before its lessons are there.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Recipe`], naming `path`.
+    pub fn same_options(
+        &self,
+        architecture: &str,
+        options: &BTreeMap<String, String>,
+        path: &Path,
+    ) -> Result<(), CheckpointError> {
+        let lessons = self.lessons.clone();
+        Self { architecture: architecture.into(), options: options.clone(), lessons }.matches(self, path)
+    }
+
+    /// Checks that `found`, the recipe of the checkpoint at `path`, is this one.
+    fn matches(&self, found: &Self, path: &Path) -> Result<(), CheckpointError> {
+        match self.difference(found) {
+            Some((entry, expected, found)) => {
+                Err(CheckpointError::Recipe { path: path.into(), entry, found, expected })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The first entry that differs, what says more before what says less: its name, here and there.
     fn difference(&self, other: &Self) -> Option<(String, String, String)> {
-        let flat = |r: &Self| {
-            let named = |prefix: &str, map: &BTreeMap<String, String>| {
-                map.iter().map(|(k, v)| (format!("{prefix}{k}"), v.clone())).collect::<Vec<_>>()
+        let none = String::new();
+        let all = |here: &BTreeMap<String, String>, there: &BTreeMap<String, String>, flags: bool| {
+            let names: BTreeSet<String> = here.keys().chain(there.keys()).cloned().collect();
+            // Digests say that something differs, but not what.
+            let (digests, words): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.starts_with("digest"));
+            let value = |map: &BTreeMap<String, String>, name: &str| map.get(name).unwrap_or(&none).clone();
+            let one = |name: String| {
+                (if flags { flag(&name) } else { name.clone() }, value(here, &name), value(there, &name))
             };
-            let mut all = BTreeMap::from([("architecture".to_owned(), r.architecture.clone())]);
-            all.extend(named("--", &r.options));
-            all.extend(named("", &r.lessons));
-            all
+            words.into_iter().chain(digests).map(one).collect::<Vec<_>>()
         };
-        let (here, there) = (flat(self), flat(other));
-        let value = |map: &BTreeMap<String, String>, k: &String| map.get(k).cloned().unwrap_or_default();
-        let mut names = here.keys().chain(there.keys());
-        let name = names.find(|k| here.get(*k) != there.get(*k))?;
-        Some((name.clone(), value(&here, name), value(&there, name)))
+        let mut entries = vec![("--architecture".to_owned(), self.architecture.clone(), other.architecture.clone())];
+        entries.extend(all(&self.options, &other.options, true));
+        entries.extend(all(&self.lessons, &other.lessons, false));
+        entries.into_iter().find(|(_, here, there)| here != there)
+    }
+}
+
+/// A value in a message; an option that was not given has none.
+fn quoted(value: &str) -> String {
+    if value.is_empty() || value == "null" { "not given".into() } else { format!("`{value}`") }
+}
+
+/// The option, or the options, that an entry of a recipe comes from.
+fn flag(name: &str) -> String {
+    match name {
+        "config" => "--hidden, --graph-layers or --no-sequence-cells (config)".into(),
+        "sampling" => "--periods or --most-active (sampling)".into(),
+        "learning-rate" => "--rate".into(),
+        "seed" => "--weights-seed".into(),
+        _ => format!("--{name}"),
     }
 }
 
@@ -156,12 +200,8 @@ impl Checkpoint {
     /// As [`Self::load`]; [`CheckpointError::Recipe`].
     pub fn of(recipe: &Recipe, path: &Path) -> Result<Self, CheckpointError> {
         let checkpoint = Self::load(path)?;
-        match recipe.difference(&checkpoint.recipe) {
-            None => Ok(checkpoint),
-            Some((entry, expected, found)) => {
-                Err(CheckpointError::Recipe { path: path.into(), entry, found, expected })
-            }
-        }
+        recipe.matches(&checkpoint.recipe, path)?;
+        Ok(checkpoint)
     }
 }
 

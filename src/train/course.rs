@@ -47,6 +47,18 @@ pub trait Course {
     fn save(&self, folder: &Path) -> io::Result<()>;
 }
 
+/// Refuses weights that no simulator could be made of.
+///
+/// # Errors
+/// One of kind `InvalidData`.
+pub fn finite(mut weights: impl Iterator<Item = f32>) -> io::Result<()> {
+    if weights.all(f32::is_finite) {
+        return Ok(());
+    }
+    let text = "the weights are no longer finite: a smaller --rate, in another folder";
+    Err(io::Error::new(io::ErrorKind::InvalidData, text))
+}
+
 /// The training of the corrected model; a step is a round.
 pub struct Corrected {
     campaign: Campaign,
@@ -144,6 +156,7 @@ impl Course for Corrected {
     }
 
     fn save(&self, folder: &Path) -> io::Result<()> {
+        finite(self.campaign.model().weights.iter().copied())?;
         atomic::write(&folder.join(CORRECTED_WEIGHTS), &weights::encode(self.campaign.model()))
     }
 }

@@ -39,6 +39,12 @@ impl Log {
         let (csv, events) = (folder.join(CSV), folder.join(EVENTS));
         let head = format!("step,{}\n", columns.join(","));
         let old = text_or_empty(&csv)?;
+        if steps > 0 && !old.is_empty() && !old.starts_with(&head) {
+            let found = old.lines().next().unwrap_or_default();
+            let text =
+                format!("{CSV} has the columns `{found}`, expected `{}`: it is not of this training", head.trim_end());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
         // A row that was cut off by the death of the process has no step that was checkpointed.
         let kept = old.strip_prefix(&head).unwrap_or_default().split_inclusive('\n').filter(|row| {
             row.ends_with('\n') && row.split(',').next().and_then(|s| s.parse().ok()).is_some_and(|s: u64| s <= steps)

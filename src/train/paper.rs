@@ -183,6 +183,9 @@ impl Course for Paper {
     /// Tensors and manifest appear one right after the other: a folder between the two is refused by its digest, never read as a
     /// mixture.
     fn save(&self, folder: &Path) -> io::Result<()> {
-        self.model().files().iter().try_for_each(|(name, bytes)| atomic::write(&folder.join(name), bytes))
+        let model = self.model();
+        let tensors = model.weights.to_tensors();
+        super::course::finite(tensors.iter().flat_map(|(_, t)| t.values.iter().copied()))?;
+        model.files().iter().try_for_each(|(name, bytes)| atomic::write(&folder.join(name), bytes))
     }
 }

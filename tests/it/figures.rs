@@ -33,6 +33,7 @@ impl Stream {
 pub fn run(slowdown: Vec<f64>, cpu_s: f64, timed_alone: bool) -> RunResults {
     let flows = slowdown.len();
     RunResults {
+        fingerprint: "a".into(),
         slowdown: slowdown.into(),
         start_ns: vec![0; flows].into(),
         fct_ns: vec![1000; flows].into(),

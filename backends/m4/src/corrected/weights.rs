@@ -20,7 +20,9 @@ pub const WIDEST: usize = 512;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WeightsError {
     /// The length fits no hidden width.
-    #[error("{found} bytes are not the length of a weights file of this model")]
+    #[error(
+        "{found} bytes are not the length of a weights file of this model (of the published architecture name the folder)"
+    )]
     Length {
         /// Bytes there are.
         found: usize,
