@@ -27,6 +27,11 @@ impl Replacement {
     /// If the folder or the temporary file can't be made.
     pub fn of(place: &Path) -> io::Result<Self> {
         let name = place.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
+        // Whoever names a device or a pipe means what is behind it; to take its name away would be worse than nothing.
+        if fs::metadata(place).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+            let text = "it is a device, a pipe or a socket, expected a file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let folder = place.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         remove_ownerless(folder);
@@ -153,8 +158,9 @@ fn remove_ownerless(folder: &Path) {
         let plain = fs::symlink_metadata(&path).is_ok_and(|m| m.is_file());
         let Some(file) = plain.then(|| OpenOptions::new().write(true).open(&path).ok()).flatten() else { continue };
         match file.try_lock() {
-            Ok(()) => drop(fs::remove_file(&path)),
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+            // What was opened may have got its own name since, and what has the hidden name now may have an owner.
+            Ok(()) if is_at(&file, &path) => drop(fs::remove_file(&path)),
+            Ok(()) | Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
         }
     }
 }
@@ -226,6 +232,19 @@ mod tests {
         }
         assert_eq!(fs::read(&victim).expect("untouched"), b"precious");
         assert_eq!(names(dir.path()), ["a.csv", "victim"]);
+    }
+
+    #[test]
+    fn devices_and_pipes_are_not_replaced() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (pipe, link) = (dir.path().join("pipe"), dir.path().join("link"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        std::os::unix::fs::symlink(&pipe, &link).expect("a link");
+        for place in [&pipe, &link] {
+            assert_eq!(write(place, b"text").expect_err("no file").kind(), io::ErrorKind::InvalidInput);
+        }
+        assert_eq!(names(dir.path()), ["link", "pipe"]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct LearningArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning, --architecture corrected")]
 pub struct CorrectedArgs {
-    /// Rounds of simulating with the weights of now and learning from what happened [default: 500]
+    /// Rounds of simulating with the weights of now and learning from what happened [default: 400]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: Option<u64>,
     /// Steps of the optimiser per round [default: 60]

@@ -77,10 +77,9 @@ pub struct DataArgs {
     /// [default: 200; 0 with --architecture paper or --mixspace]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
     pub wide_draws: Option<u64>,
-    /// Scenarios to learn from with links of 25 to 100 Gb/s at the hosts and up to 400 in the fabric
-    /// [default: 160; 0 with --architecture paper or --mixspace]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
-    pub fast_draws: Option<u64>,
+    /// Scenarios to learn from with links of 25 to 100 Gb/s at the hosts and up to 400 Gb/s in the fabric
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
+    pub fast_draws: u64,
     /// Scenarios to validate on (0: no validation)
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
     pub validation_draws: u64,
@@ -204,7 +203,6 @@ fn of_role(sets: &Sets, role: Role) -> &[PlannedScenario] {
 fn drawn_sets(common: &Common, args: &TrainArgs) -> Result<Sets, Failure> {
     const TEST_DRAWS: u64 = 30;
     const WIDE_DRAWS: u64 = 200;
-    const FAST_DRAWS: u64 = 160;
     let data = &args.data;
     let draws = |role| match role {
         Role::Training => data.draws,
@@ -213,12 +211,11 @@ fn drawn_sets(common: &Common, args: &TrainArgs) -> Result<Sets, Failure> {
     };
     let draw = |role| draw(common, data.mixspace.as_deref(), data.draw_flows, role, draws(role));
     let beyond = args.architecture == Architecture::Corrected && data.mixspace.is_none();
-    let more = [(Space::Wide, data.wide_draws, WIDE_DRAWS), (Space::Fast, data.fast_draws, FAST_DRAWS)];
+    let wide = data.wide_draws.unwrap_or(if beyond { WIDE_DRAWS } else { 0 });
     let sets: Vec<_> = ROLES.into_iter().map(draw).collect::<Result<_, _>>()?;
     let mut sets: Sets = sets.try_into().expect("as many sets as roles");
     let flows = data.draw_flows.map(|n| n as usize);
-    for (space, asked, usual) in more {
-        let count = asked.unwrap_or(if beyond { usual } else { 0 });
+    for (space, count) in [(Space::Wide, wide), (Space::Fast, data.fast_draws)] {
         sets[Role::Training as usize].extend(sets::drawn(space, Role::Training, common.seed, count, flows)?);
     }
     sets::check_disjoint(ROLES.map(|role| (role, of_role(&sets, role))))?;

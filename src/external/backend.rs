@@ -20,7 +20,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use walkdir::WalkDir;
 
 /// Starts the program and ends it when standard input closes, so that a killed mixlab leaves no orphan. It is a constant: the
@@ -36,18 +36,23 @@ const VERSION_LIMIT: Duration = Duration::from_secs(20);
 /// Most bytes a version command may print.
 const VERSION_BYTES: usize = 64 * 1024;
 
+/// Length and time of a file; `None` if it is gone.
+type State = Option<(u64, SystemTime)>;
+
 /// A program with a `backend.toml`. Cheap to make; files are digested when the fingerprint is first asked for.
 #[derive(Debug)]
 pub struct ExternalBackend {
     manifest: Arc<Manifest>,
     fingerprint: OnceLock<Result<String, String>>,
+    /// The files as they were when they were digested.
+    signature: OnceLock<Vec<(PathBuf, State)>>,
     version: OnceLock<Result<String, String>>,
 }
 
 impl ExternalBackend {
     /// The backend a manifest describes.
     pub fn new(manifest: Arc<Manifest>) -> Self {
-        Self { manifest, fingerprint: OnceLock::new(), version: OnceLock::new() }
+        Self { manifest, fingerprint: OnceLock::new(), signature: OnceLock::new(), version: OnceLock::new() }
     }
 
     fn launch(&self, words: &[String], dir: &Path) -> Result<Launch, String> {
@@ -69,7 +74,9 @@ impl ExternalBackend {
     fn digest(&self) -> Result<String, String> {
         let m = &self.manifest;
         let mut h = Sha256::new();
-        for file in files_below(&m.folder) {
+        let files = files_below(&m.folder)?;
+        self.signature.get_or_init(|| files.iter().map(|f| (f.clone(), state(f))).collect());
+        for file in files {
             let name = file.strip_prefix(&m.folder).unwrap_or(&file).to_string_lossy().into_owned();
             h.update((name.len() as u64).to_le_bytes());
             h.update(name.as_bytes());
@@ -81,6 +88,12 @@ impl ExternalBackend {
             None => h.update(m.executable(&m.command[0]).map_or(Ok(Vec::new()), |p| digest_file(&p))?),
         }
         Ok(format!("external-1 version={} content={}", m.version, hex(&h.finalize())))
+    }
+
+    /// A file that is not what it was when the files were digested.
+    fn changed(&self) -> Option<PathBuf> {
+        let files = self.signature.get()?.iter();
+        files.filter(|(file, known)| state(file) != *known).map(|(file, _)| file.clone()).next()
     }
 
     /// What the version command prints, if there is one. Without an answer the backend is not available: versions could not be
@@ -175,6 +188,12 @@ impl Backend for ExternalBackend {
         let patience = Patience { observer, limit: self.manifest.time_limit };
         let (written, log_tail) = self.supervise(&launch, scenario, patience)?;
         observer.phase("read");
+        if let Some(file) = self.changed() {
+            let text = "changed since this command began, so the result is not that of its fingerprint: repeat the command \
+                        (a program that writes files does so in its work folder)";
+            let message = format!("{}: {} {text}", self.id(), file.display());
+            return Err(RunError::Failed { message, log_tail });
+        }
         let outcomes = self.outcomes(scenario, &folder, written);
         let outcomes = outcomes.map_err(|e| RunError::Failed { message: format!("{}: {e}", self.id()), log_tail })?;
         Ok(RunOutput { outcomes, counters: Counters::default(), supervision: None })
@@ -276,12 +295,25 @@ fn failed(message: String) -> RunError {
     RunError::Failed { message, log_tail: String::new() }
 }
 
-/// Files that can matter, sorted; hidden ones and Python's caches can't.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+/// Files that can matter, sorted, also those behind links; hidden ones and Python's caches can't.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let matters = |name: &str| !name.starts_with('.') && name != "__pycache__" && !name.ends_with(".pyc");
-    let walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
-    let entries = walk.filter_entry(move |e| matters(&e.file_name().to_string_lossy())).flatten();
-    entries.map(|e| e.into_path()).filter(|p| p.is_file()).collect()
+    let walk = WalkDir::new(folder).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
+    let mut files = Vec::new();
+    for entry in walk.filter_entry(move |e| matters(&e.file_name().to_string_lossy())) {
+        match entry {
+            Ok(entry) => files.extend(Some(entry.into_path()).filter(|p| p.is_file())),
+            // A link to nothing is no file.
+            Err(e) if e.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound) => {}
+            Err(e) => return Err(format!("its files can't be told from what they were before: {e}")),
+        }
+    }
+    Ok(files)
+}
+
+fn state(file: &Path) -> State {
+    let meta = fs::metadata(file).ok()?;
+    Some((meta.len(), meta.modified().ok()?))
 }
 
 /// In pieces: models can be larger than memory.

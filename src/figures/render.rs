@@ -84,6 +84,9 @@ fn fonts() -> Arc<fontdb::Database> {
 }
 
 fn escaped(text: &str) -> String {
+    // XML has no place for most control characters, however they are written.
+    let known = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{fffd}' | '\u{10000}'..);
+    let text: String = text.chars().map(|c| if known(c) { c } else { '\u{fffd}' }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -22,7 +22,7 @@ pub struct StoredRun {
 }
 
 /// Counts that must be zero: what it would mean, and how to count.
-const CONTRADICTIONS: [(&str, &str); 7] = [
+const CONTRADICTIONS: [(&str, &str); 10] = [
     (
         "ok runs without exactly one outcome per flow",
         "SELECT count(*) FROM run JOIN scenario USING (scenario_id)
@@ -47,6 +47,18 @@ const CONTRADICTIONS: [(&str, &str); 7] = [
     (
         "outcomes that finished but never started",
         "SELECT count(*) FROM outcome WHERE start_ns IS NULL AND fct_ns IS NOT NULL",
+    ),
+    (
+        "runs with a time below 0",
+        "SELECT count(*) FROM run WHERE wall_ns < 0 OR cpu_ns < 0 OR packets < 0 OR events < 0",
+    ),
+    (
+        "mixes with more flows than they ask for",
+        "SELECT count(*) FROM mix JOIN scenario USING (scenario_id) WHERE flow_count > nr_flows",
+    ),
+    (
+        "mixes of another congestion control than their scenario",
+        "SELECT count(*) FROM mix JOIN scenario USING (scenario_id) WHERE mix.cc <> scenario.cc",
     ),
     (
         "supervisions of runs that are not ok",

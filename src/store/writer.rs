@@ -15,6 +15,7 @@ use mixlab_contract::{FlowOutcome, Scenario, Supervision};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, query, query_scalar};
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 
@@ -26,6 +27,8 @@ pub struct ScenarioId(i64);
 pub struct Writer {
     pub(super) connection: Mutex<SqliteConnection>,
     pub(super) path: PathBuf,
+    /// Which file it is, so that another one in its place is noticed.
+    identity: Option<(u64, u64)>,
     /// Released when it is closed, after the connection.
     lock: File,
 }
@@ -47,7 +50,8 @@ impl Writer {
             .foreign_keys(true);
         let mut connection = format::connect(&path, options).await?;
         format::migrate(&mut connection, &path).await?;
-        Ok(Self { connection: Mutex::new(connection), path, lock })
+        let identity = identity(&path);
+        Ok(Self { connection: Mutex::new(connection), path, identity, lock })
     }
 
     /// Stores a scenario with its flows unless it is there, and points the mix to it. Idempotent.
@@ -156,19 +160,46 @@ impl Writer {
     /// # Errors
     /// What the database says; the data is in the log then, as far as the disk took it.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Self { connection, path, lock } = self;
+        let Self { connection, path, identity: ours, lock } = self;
         let mut connection = connection.into_inner();
         // Passive: waits for no reader. What readers keep from being folded is made durable in the log.
         let folded = query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await.at(&path);
         let closed = connection.close().await.at(&path);
         drop(lock);
+        if identity(&path) != ours {
+            let text = "it was removed or replaced while this command wrote to it, and what was stored is lost with it: \
+                        repeat the command";
+            return Err(StoreError::io(&path, std::io::Error::other(text)));
+        }
         folded.and(closed)
     }
+}
+
+/// Which file is at `path`.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_was_removed_or_replaced_is_noticed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for replaced in [false, true] {
+            let writer = Writer::open(dir.path()).await.expect("a store");
+            let path = dir.path().join(FILE_NAME);
+            std::fs::rename(&path, dir.path().join("gone")).expect("ours");
+            if replaced {
+                std::fs::copy(dir.path().join("gone"), &path).expect("ours");
+            }
+            let ended = writer.close().await.expect_err("it is gone").to_string();
+            assert!(ended.contains("removed or replaced") && ended.contains("repeat the command"), "{ended}");
+            let _ = std::fs::remove_file(&path);
+        }
+    }
     use mixlab_contract::conformance::{Scope, random_scenario};
     use mixlab_contract::{Backend, Counters, IdealBackend, Silent};
 

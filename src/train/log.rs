@@ -74,7 +74,11 @@ impl Log {
 fn bytes_or_empty(path: &Path) -> io::Result<Vec<u8>> {
     match bounded::read(path, TRAINING_FILE) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other,
+        // Whoever reports it names the folder.
+        other => other.map_err(|e| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            io::Error::new(e.kind(), format!("{name}: {e}"))
+        }),
     }
 }
 

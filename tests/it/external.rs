@@ -99,6 +99,30 @@ fn an_external_backend_is_one_like_any_other() {
 }
 
 #[test]
+fn files_behind_links_count_and_a_change_during_the_run_fails_it() {
+    let stage = Stage::doing(&format!("cat \"$1/model/scale\" > /dev/null || exit 1\n{GOOD}"));
+    let model = stage.path().join("model");
+    fs::create_dir(&model).expect("writable");
+    fs::write(model.join("scale"), "1").expect("writable");
+    std::os::unix::fs::symlink(&model, stage.folder().join("model")).expect("a link");
+    stage.run(0, &[]);
+    fs::write(model.join("scale"), "2").expect("writable");
+    assert!(stage.run(0, &[]).contains("1 run finished"), "another model behind the link");
+    stage.program(&format!("{GOOD}\necho 33 > \"$1/model/scale\""));
+    let err = stage.run(5, &[]);
+    assert!(err.contains("model/scale changed since this command began"), "{err}");
+}
+
+#[test]
+fn a_program_that_has_ended_is_not_waited_for_because_of_what_it_left_behind() {
+    // Without a time limit: this test ends only if the run does.
+    let stage = Stage::doing(&format!("{GOOD}\nsleep 86399 & exit 0"));
+    assert!(stage.run(0, &[]).contains("1 run finished"));
+    let left = Command::new("pgrep").args(["-f", "sleep 86399"]).status().expect("pgrep");
+    assert!(!left.success(), "it is still there");
+}
+
+#[test]
 fn another_program_or_version_is_another_fingerprint() {
     let stage = Stage::doing(GOOD);
     stage.run(0, &[]);

@@ -226,6 +226,62 @@ fn the_published_architecture_is_trained_resumed_and_used() {
 }
 
 #[test]
+fn a_folder_is_one_training_and_what_would_mix_two_is_refused_and_changes_nothing() {
+    let dir = tempdir().expect("a temporary directory");
+    let at = dir.path();
+    train(at, "t", &[&TINY, &["--until", "4"]]);
+    let files = ["corrected.safetensors", "loss.csv", "scenarios.csv", "train.json", "best/corrected.safetensors"];
+    let before = files.map(|name| bytes(at, &format!("t/{name}")));
+    let refused = |code: i32, options: &[&[&str]], want: &str| {
+        let args = [&["--root", "other", "train", "--out", "t"], &options.concat()[..]].concat();
+        let (_, err) = run_expecting(code, at, &args);
+        assert!(err.contains(want), "{want} is not in: {err}");
+        assert_eq!(files.map(|name| bytes(at, &format!("t/{name}"))), before, "after {want}");
+    };
+    refused(2, &[&TINY, &["--weights-seed", "7"]], "--weights-seed is `1` there, `7` here");
+    assert!(!at.join("other").exists(), "nothing is simulated for a training that is refused");
+    let fewer: Vec<&str> = TINY.iter().map(|a| if *a == "2" { "3" } else { a }).collect();
+    refused(2, &[&fewer], "is of another training");
+    let without: Vec<&str> = TINY[..4].iter().chain(&["--validation-draws", "0"]).chain(&TINY[6..]).copied().collect();
+    refused(2, &[&without], "validation scenarios is `2` there, `0` here");
+    let other: Vec<&str> = TINY[..2].iter().chain(&["--draws", "5"]).chain(&TINY[4..]).copied().collect();
+    refused(2, &[&other], "scenarios is `5` there, `6` here");
+    refused(2, &[&PAPER], "holds weights of another architecture");
+    let (_, err) = run_expecting(2, at, &["train", "--average", "t", "--out", "t"]);
+    assert!(err.contains("a training of its own"), "{err}");
+    let (said, _) = run_expecting(0, at, &["--dry-run", "train", "--average", "t", "--out", "mean"]);
+    assert!(said.contains("would write") && !at.join("mean").exists(), "{said}");
+    assert!(train(at, "t", &[&TINY]).contains("6 rounds done"), "the same command goes on");
+}
+
+#[test]
+fn all_shows_the_runs_that_it_is_about_and_compare_says_where_weights_are_mixed() {
+    let dir = tempdir().expect("a temporary directory");
+    let at = dir.path();
+    train(at, "m4", &[&TINY]);
+    let mixes = file("spec/demo.mix.json").display().to_string();
+    let about = ["-q", "--root", "r", "--mixes", &mixes, "--nr-flows", "60"];
+    let out = |more: &[&str]| run_expecting(0, at, &[&about[..], more].concat()).0;
+    // The shipped weights last, so that they are the newest.
+    out(&["packet"]);
+    out(&["--m4-weights", "m4", "m4"]);
+    out(&["m4"]);
+    let row = |text: &str| text.lines().find(|l| l.starts_with("m4 ")).expect("a row").to_owned();
+    let wanted = row(&out(&["--m4-weights", "m4", "compare", "--baseline", "packet"]));
+    let all = out(&["--m4-weights", "m4", "all", "--baseline", "packet", "--out", "f"]);
+    let errors = |row: &str| row.split_whitespace().skip(1).take(7).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(errors(&row(&all)), errors(&wanted));
+    let test = ["--root", "r", "--mixes", &mixes, "--nr-flows", "60", "test", "--ids", "0..2", "--weights", "m4/best"];
+    run_expecting(0, at, &test);
+    let (_, err) = run_expecting(
+        0,
+        at,
+        &["--root", "r", "--mixes", &mixes, "--nr-flows", "60", "compare", "--baseline", "packet"],
+    );
+    assert!(err.contains("m4: its runs are of 2 versions, options or weights"), "{err}");
+}
+
+#[test]
 fn a_test_needs_stored_truth_and_shows_the_weights_it_was_asked_for() {
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();
@@ -248,7 +304,7 @@ fn a_test_needs_stored_truth_and_shows_the_weights_it_was_asked_for() {
         overall[1]["errors"]["mean"].as_f64().expect("a number")
     };
     let (shipped, err) = run_expecting(0, at, &test(&[]));
-    assert!(err.contains("m4-2 corrected"), "{err}");
+    assert!(err.contains("m4-3 corrected"), "{err}");
     let (mine, _) = run_expecting(0, at, &test(&["--weights", "m4"]));
     assert_ne!(errors(&shipped), errors(&mine));
     // Asked again in the other order, each is what it was: nothing is simulated anew, nothing is mistaken.

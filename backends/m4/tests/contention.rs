@@ -367,12 +367,12 @@ fn the_pools_of_switches_are_their_buffers_less_headroom_and_hosts_have_none() {
             let node: NodeId = topology.head(ChannelId(c));
             // transport.md: 2 (payload + 48) + 3860 bytes and two delays at up to 10 Gb/s, for two queues of each port.
             let ports = topology.links().iter().filter(|l| l.a == node || l.b == node);
-            let bits = ports.map(|l| {
-                16.0 * (2.0 * (t.payload.0 + 48) as f64 + 3860.0)
-                    + 4.0 * l.delay.as_secs_f64() * 1e9 * (l.rate.0 as f64 / 1e9).min(10.0)
+            let bytes = ports.map(|l| {
+                let arriving = (l.rate.0.min(10_000_000_000) / 1_000_000 * l.delay.ps() - 1) / 4_000_000;
+                2 * (2 * (t.payload.0 + 48) + 3860 + arriving)
             });
             let buffer = t.buffer.0 as f64;
-            let left = buffer - bits.sum::<f64>() / 8.0;
+            let left = buffer - bytes.sum::<u64>() as f64;
             capped += u32::from(left < 0.2 * buffer);
             let bytes = if topology.hosts().any(|h| h == node) { 0.0 } else { left.max(0.2 * buffer) };
             close("pool", state.behind(c).pool, bytes * 8.0 * SCALE);

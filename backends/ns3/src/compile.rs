@@ -80,10 +80,12 @@ pub enum CompileError {
 /// Where built programs are kept.
 pub fn cache_dir() -> PathBuf {
     let named = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    named("MIXLAB_CACHE")
+    let chosen = named("MIXLAB_CACHE")
         .or_else(|| named("XDG_CACHE_HOME").map(|d| d.join("mixlab")))
         .or_else(|| named("HOME").map(|d| d.join(".cache/mixlab")))
-        .unwrap_or_else(|| std::env::temp_dir().join("mixlab-cache"))
+        .unwrap_or_else(|| std::env::temp_dir().join("mixlab-cache"));
+    // The compiler runs in another folder.
+    std::path::absolute(&chosen).unwrap_or(chosen)
 }
 
 /// Everything that decides a binary.

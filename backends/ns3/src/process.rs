@@ -203,6 +203,7 @@ impl Running {
     /// # Errors
     /// [`ProcessError`] if it is not text, or if patience ends first; the program is killed then.
     pub fn next_line(&mut self, patience: Patience<'_>) -> Result<Option<String>, ProcessError> {
+        let mut over: Option<Instant> = None;
         loop {
             self.check(patience)?;
             match self.lines.recv_timeout(TICK) {
@@ -218,7 +219,16 @@ impl Running {
                     self.kill().ok();
                     return Err(ProcessError::NotText { line: self.line_number + 1, problem });
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                // It has ended, and what it started and left behind holds its output open: that is killed, and if it had gone
+                // its own way it is not waited for.
+                Err(RecvTimeoutError::Timeout) => match over {
+                    Some(since) if since.elapsed() > LOG_GRACE => return Ok(None),
+                    None if self.has_ended()? => {
+                        kill_process_group(self.group, Signal::KILL).ok();
+                        over = Some(Instant::now());
+                    }
+                    _ => {}
+                },
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
@@ -234,14 +244,19 @@ impl Running {
     /// # Errors
     /// [`ProcessError::Exit`] if it failed, or what ended the patience.
     pub fn finish(&mut self, patience: Patience<'_>) -> Result<(), ProcessError> {
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        while waitid(WaitId::Pid(self.group), ended).map_err(|e| ProcessError::Wait(e.into()))?.is_none() {
+        while !self.has_ended()? {
             self.check(patience)?;
             thread::sleep(Duration::from_millis(1));
         }
         patience.observer.outside_cpu(self.cpu_time());
         let status = self.kill().map_err(ProcessError::Wait)?;
         if status.success() { Ok(()) } else { Err(ProcessError::Exit(status)) }
+    }
+
+    /// Whether it has ended; it stays to be reaped.
+    fn has_ended(&self) -> Result<bool, ProcessError> {
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.group), ended).map_err(|e| ProcessError::Wait(e.into()))?.is_some())
     }
 
     /// CPU time of the program and of the children it has waited for, to 10 ms; zero where the system does not tell.

@@ -508,9 +508,9 @@ fn nodes(topology: &Topology, transport: &Transport) -> Vec<Node> {
 }
 
 /// What a switch sets aside at a port, bytes: for each of two lossless queues two packets, a pause and what arrives until it is
-/// obeyed (the rule of the RDMA ns-3 programs, which counts at most 10 Gb/s).
+/// obeyed (the rule of the RDMA ns-3 programs, which counts at most 10 Gb/s, and whose delays are a trifle low).
 fn headroom(link: &Link, transport: &Transport) -> f64 {
     let packet = (transport.payload.0 + HEADER_BYTES) as f64;
     let arriving = 2.0 * link.rate.0.min(10_000_000_000) as f64 / 8.0 * link.delay.as_secs_f64();
-    2.0 * (2.0 * packet + 3860.0 + arriving)
+    2.0 * (2.0 * packet + 3860.0 + (arriving * (1.0 - 1e-12)).floor())
 }

@@ -91,7 +91,7 @@ impl Default for Options {
         Self {
             variant: Variant::Whole,
             hidden: 64,
-            rounds: 500,
+            rounds: 400,
             steps: 60,
             lessons: 10,
             memory: 10,
