@@ -21,6 +21,15 @@ pub enum StoreError {
         /// Process and host that hold it.
         by: String,
     },
+    /// It is not the file any more that was opened.
+    #[error(
+        "{} was removed or replaced while this command wrote to it, and what was stored is lost with it; repeat the command",
+        path.display()
+    )]
+    Replaced {
+        /// The database file.
+        path: PathBuf,
+    },
     /// A newer mixlab wrote it.
     #[error("{} has format version {found}, this mixlab knows versions up to {known}; use a newer mixlab", path.display())]
     TooNew {

@@ -158,7 +158,7 @@ impl Writer {
     /// closes, too, but says nothing if the disk refuses; what was folded in vain before is folded again here.
     ///
     /// # Errors
-    /// What the database says; the data is in the log then, as far as the disk took it.
+    /// What the database says; the data is in the log then, as far as the disk took it. [`StoreError::Replaced`] if the file is gone.
     pub async fn close(self) -> Result<(), StoreError> {
         let Self { connection, path, identity: ours, lock } = self;
         let mut connection = connection.into_inner();
@@ -167,9 +167,7 @@ impl Writer {
         let closed = connection.close().await.at(&path);
         drop(lock);
         if identity(&path) != ours {
-            let text = "it was removed or replaced while this command wrote to it, and what was stored is lost with it: \
-                        repeat the command";
-            return Err(StoreError::io(&path, std::io::Error::other(text)));
+            return Err(StoreError::Replaced { path });
         }
         folded.and(closed)
     }

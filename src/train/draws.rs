@@ -6,7 +6,7 @@
 //! dctcp K 10–30 · dcqcn K_min 10–30, K_max 30–50 · timely T_low 40–60, T_high 100–150 µs · hp η 70–95, AI 50–100
 //! sizes     exponential, Gaussian, log-normal, Lomax (means 5 KB to 1 MB), or small messages beside large transfers
 //! matrices  log-normal rack weights, optionally sparse; in 40 % of the draws 30 to 90 % of the traffic stays in its rack
-//! fabrics   2 pods of 4 racks of 4 hosts, or 64 to 384 hosts in two to four pods; 10 Gb/s, 1 µs
+//! fabrics   2 pods of 4 racks of 4 hosts, or 64 to 512 hosts in two to four pods; 10 Gb/s, 1 µs
 //! ```
 //!
 //! [`wide`] draws beyond those ranges what a user may bring: half of its mixes have heavy traffic within racks (load 0.45–0.85,

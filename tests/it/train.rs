@@ -304,7 +304,7 @@ fn a_test_needs_stored_truth_and_shows_the_weights_it_was_asked_for() {
         overall[1]["errors"]["mean"].as_f64().expect("a number")
     };
     let (shipped, err) = run_expecting(0, at, &test(&[]));
-    assert!(err.contains("m4-3 corrected"), "{err}");
+    assert!(err.contains("m4-2 corrected"), "{err}");
     let (mine, _) = run_expecting(0, at, &test(&["--weights", "m4"]));
     assert_ne!(errors(&shipped), errors(&mine));
     // Asked again in the other order, each is what it was: nothing is simulated anew, nothing is mistaken.

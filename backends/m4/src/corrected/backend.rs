@@ -36,7 +36,7 @@ impl Backend for M4Backend {
     }
 
     fn fingerprint(&self) -> String {
-        format!("m4-3 corrected weights={}", self.digest)
+        format!("m4-2 corrected weights={}", self.digest)
     }
 
     /// Every RDMA scenario: what the fluid leaves out is what the correction is for, and the README says where it was trained.

@@ -16,8 +16,7 @@
 //! Left out: what was queued before and drains slowly, except through the averages of Q and of load.
 
 use super::features::log1p;
-use mixlab_contract::transport::HEADER_BYTES;
-use mixlab_contract::{ChannelId, Link, NodeId, NodeKind, Scenario, Topology, Transport};
+use mixlab_contract::{ChannelId, NodeKind, Scenario, Topology};
 use mixlab_flowsim::MaxMin;
 
 /// 10⁻¹² bit per bit: volumes are in these, so that volume ÷ (bit/s) is in picoseconds.
@@ -26,6 +25,8 @@ pub const SCALE: f64 = 1e12;
 pub const HORIZONS: [f64; 3] = [5e7, 5e8, 1e7];
 /// Time constants of what a flow remembers, ps.
 pub const PAST: [f64; 2] = [1.2e7, 5.5e7];
+/// Headroom that the switches set aside per port and lossless queue, bytes (two queues; the rule of the RDMA ns-3 programs).
+const HEADROOM: f64 = 2.0 * 8455.0;
 
 /// A flow as it enters the fluid.
 #[derive(Clone, Copy, Debug)]
@@ -212,10 +213,11 @@ impl Contention {
         let count = topology.channel_count();
         let packet = (t.payload.0 + t.data_header().0) as f64 * 8.0 * SCALE;
         let window = t.window.map_or(t.buffer.0 as f64 * 8.0 * SCALE, |w| w.0.div_ceil(t.payload.0) as f64 * packet);
+        let buffer = t.buffer.0 as f64;
         Self {
             solver: MaxMin::new((0..count).map(capacity)),
             channels: (0..count as u32).map(|c| idle_channel(topology, ChannelId(c))).collect(),
-            nodes: nodes(topology, t),
+            nodes: nodes(topology, buffer),
             flows: Vec::new(),
             routes: Vec::new(),
             ahead: Vec::new(),
@@ -494,23 +496,13 @@ fn idle_channel(topology: &Topology, c: ChannelId) -> Channel {
 }
 
 /// Pools of the switches: the buffer less the headroom of all ports, of which at most 80 % of the buffer.
-fn nodes(topology: &Topology, transport: &Transport) -> Vec<Node> {
-    let buffer = transport.buffer.0 as f64;
-    let pool = |n: u32| match topology.kind(NodeId(n)) {
+fn nodes(topology: &Topology, buffer: f64) -> Vec<Node> {
+    let pool = |n: u32| match topology.kind(mixlab_contract::NodeId(n)) {
         NodeKind::Host => 0.0,
         NodeKind::Switch => {
-            let ports = topology.outgoing(NodeId(n)).iter();
-            let headroom: f64 = ports.map(|c| headroom(topology.link(*c), transport)).sum();
-            (buffer - headroom.min(0.8 * buffer)) * 8.0 * SCALE
+            let ports = topology.outgoing(mixlab_contract::NodeId(n)).len() as f64;
+            (buffer - (ports * HEADROOM).min(0.8 * buffer)) * 8.0 * SCALE
         }
     };
     (0..topology.node_count() as u32).map(|n| Node { pool: pool(n), backlog: 0.0, held: 0.0 }).collect()
-}
-
-/// What a switch sets aside at a port, bytes: for each of two lossless queues two packets, a pause and what arrives until it is
-/// obeyed (the rule of the RDMA ns-3 programs, which counts at most 10 Gb/s, and whose delays are a trifle low).
-fn headroom(link: &Link, transport: &Transport) -> f64 {
-    let packet = (transport.payload.0 + HEADER_BYTES) as f64;
-    let arriving = 2.0 * link.rate.0.min(10_000_000_000) as f64 / 8.0 * link.delay.as_secs_f64();
-    2.0 * (2.0 * packet + 3860.0 + (arriving * (1.0 - 1e-12)).floor())
 }
