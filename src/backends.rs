@@ -10,6 +10,7 @@ use mixlab_m4::weights::{LARGEST_FILE, Manifest, read};
 use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
 use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -87,6 +88,11 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
         backends.push(Arc::new(ExternalBackend::new(Arc::clone(manifest))));
     }
     Ok(backends)
+}
+
+/// The fingerprint of each, by id.
+pub fn fingerprints(backends: &[Arc<dyn Backend>]) -> BTreeMap<String, String> {
+    backends.iter().map(|b| (b.id().to_owned(), b.fingerprint())).collect()
 }
 
 /// Whether a folder has files as the original program exports them.

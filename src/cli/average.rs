@@ -5,15 +5,16 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::learning::Architecture;
 use super::sweep::provenance;
-use super::train::SCENARIOS;
+use super::train::{SCENARIOS, one_architecture};
 use crate::atomic;
 use crate::bounded::{TRAINING_FILE, read_text};
 use crate::train::checkpoint::latest;
 use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_m4::corrected::Perceptron;
 use mixlab_m4::corrected::weights::{self, WIDEST};
-use mixlab_m4::weights::{LARGEST_FILE, Manifest};
+use mixlab_m4::weights::LARGEST_FILE;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,10 +27,10 @@ pub fn average(members: &[PathBuf], out: &Path) -> Result<String, Failure> {
         let text = format!("--average: {width} hidden units in all, expected at most {WIDEST}: name fewer folders");
         return Err(Failure::new(Exit::Usage, text));
     }
-    let training = latest(out)?.is_some();
-    if training || Manifest::exists_in(out) {
-        let what = if training { "a training of its own" } else { "weights of another architecture" };
-        let text = format!("{} holds {what}, which the mean would stand in for: choose another --out", out.display());
+    one_architecture(out, Architecture::Corrected)?;
+    if latest(out)?.is_some() {
+        let what = "a training of its own, which the mean would stand in for";
+        let text = format!("{} holds {what}: choose another --out", out.display());
         return Err(Failure::new(Exit::Usage, text));
     }
     let mean = Perceptron::mean(&models);

@@ -38,11 +38,10 @@ pub fn selection(common: &Common) -> Result<Selection, Failure> {
         None => None,
     };
     // The user's weights, and not the newest that somebody ran.
-    let mut fingerprints = BTreeMap::new();
-    if common.m4_weights.is_some() {
-        let m4 = backends::named("m4", &common.backends())?;
-        fingerprints.extend(m4.iter().map(|b| (b.id().to_owned(), b.fingerprint())));
-    }
+    let fingerprints = match common.m4_weights {
+        Some(_) => backends::fingerprints(&backends::named("m4", &common.backends())?),
+        None => BTreeMap::new(),
+    };
     Ok(Selection { digests, fingerprints, ..Selection::default() })
 }
 

@@ -16,6 +16,16 @@ pub enum Architecture {
     Paper,
 }
 
+impl Architecture {
+    /// Its name in recipes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Corrected => "corrected",
+            Self::Paper => "paper",
+        }
+    }
+}
+
 /// Options of the optimiser.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning")]

@@ -14,7 +14,7 @@ use crate::plan::{Plan, PlannedRun};
 use crate::runner::{RunClock, SweepEvent, SweepSummary};
 use crate::store::{RunMeta, RunStatus};
 use crate::train::log::Scalar;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
@@ -231,15 +231,17 @@ pub fn bar(common: &Common, steps: u64, done: u64, unit: &str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(steps).with_position(done);
-    bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}")));
+    // Before its first step there is no estimate.
+    let left = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        if state.pos() > done {
+            let _ = write!(text, "  about {:#} left", HumanDuration(state.eta()));
+        }
+    };
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}{{left}}");
+    bar.set_style(style(&template).with_key("left", left));
     bar.reset_eta();
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
-}
-
-/// Shows an estimate of the remaining time: to be called after a step, before which there is none.
-pub fn estimate(bar: &ProgressBar, unit: &str) {
-    bar.set_style(style(&format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{elapsed}}  {{msg}}  about {{eta}} left")));
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -34,7 +34,7 @@ pub async fn all(common: &Common, args: &FigureArgs) -> Result<Exit, Failure> {
     // These scenarios and these versions of the backends, whatever else is stored; and what outside programs made of them.
     let selection = Selection {
         digests: Some(scenarios.iter().map(|s| s.digest.clone()).collect()),
-        fingerprints: backends.iter().map(|b| (b.id().to_owned(), b.fingerprint())).collect(),
+        fingerprints: backends::fingerprints(&backends),
         ..Selection::default()
     };
     let Some(summary) = execute_on(common, scenarios, backends).await? else { return Ok(Exit::Ok) };

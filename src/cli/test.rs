@@ -21,7 +21,7 @@ use crate::train::sets::{self, MOST_DRAWS, Role, Space};
 use clap::Args;
 use mixlab_contract::Backend;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -97,7 +97,7 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
     }
     warn(common, &learned_from(weights.as_deref(), &scenarios));
     let digests: Vec<String> = scenarios.iter().map(|s| s.digest.clone()).collect();
-    let fingerprints: BTreeMap<String, String> = runners.iter().map(|b| (b.id().to_owned(), b.fingerprint())).collect();
+    let fingerprints = backends::fingerprints(&runners);
     remark(common, &format!("testing {}", fingerprints.get("m4").map_or("", String::as_str)));
     let summary = match execute_on(common, scenarios, runners).await? {
         None => return Ok(Exit::Ok), // a dry run
@@ -125,9 +125,8 @@ pub async fn run(common: &Common, args: &TestArgs) -> Result<Exit, Failure> {
 async fn scenarios(common: &Common, args: &TestArgs) -> Result<Vec<PlannedScenario>, Failure> {
     let mut scenarios = match (&common.mixes, args.draws, args.stored) {
         (_, Some(count), _) if args.wide || args.fast => {
-            let (space, flows) =
-                (if args.wide { Space::Wide } else { Space::Fast }, args.draw_flows.map(|n| n as usize));
-            sets::drawn(space, Role::Test, common.seed, count, flows)?
+            let space = if args.wide { Space::Wide } else { Space::Fast };
+            sets::drawn(space, Role::Test, common.seed, count, args.draw_flows.map(|n| n as usize))?
         }
         (_, Some(count), _) => draw(common, args.mixspace.as_deref(), args.draw_flows, Role::Test, count)?,
         (_, None, true) => std::mem::take(&mut stored_sets(common).await?[Role::Test as usize]),

@@ -106,7 +106,7 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Ok);
     }
-    one_architecture(args)?;
+    one_architecture(&args.out, args.architecture)?;
     same_options(args)?;
     warn(common, &changes_nothing(common, args));
     let (truth, sets) = if args.data.stored {
@@ -150,26 +150,26 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
 }
 
 /// Refuses a folder with weights of the other architecture: nobody could tell which of the two is meant.
-fn one_architecture(args: &TrainArgs) -> Result<(), Failure> {
-    let other = match args.architecture {
-        Architecture::Corrected => Manifest::exists_in(&args.out),
-        Architecture::Paper => args.out.join(CORRECTED_WEIGHTS).is_file(),
+pub fn one_architecture(out: &Path, architecture: Architecture) -> Result<(), Failure> {
+    let other = match architecture {
+        Architecture::Corrected => Manifest::exists_in(out),
+        Architecture::Paper => out.join(CORRECTED_WEIGHTS).is_file(),
     };
     if !other {
         return Ok(());
     }
-    let text = format!("{} holds weights of another architecture: choose another --out", args.out.display());
+    let text = format!("{} holds weights of another architecture: choose another --out", out.display());
     Err(Failure::new(Exit::Usage, text))
 }
 
 /// Refuses options that are not those of the training in the folder, before anything is simulated for them.
 fn same_options(args: &TrainArgs) -> Result<(), Failure> {
-    let (architecture, options) = match args.architecture {
-        Architecture::Corrected => (CORRECTED, Corrected::recipe(&args.learning.corrected()?)),
-        Architecture::Paper => (PAPER, paper_recipe(args)?),
+    let options = match args.architecture {
+        Architecture::Corrected => Corrected::recipe(&args.learning.corrected()?),
+        Architecture::Paper => paper_recipe(args)?,
     };
     match checkpoint_of(args)? {
-        Some(path) => Ok(Checkpoint::load(&path)?.recipe.same_options(architecture, &options, &path)?),
+        Some(path) => Ok(Checkpoint::load(&path)?.recipe.same_options(args.architecture.name(), &options, &path)?),
         None => Ok(()),
     }
 }
@@ -187,10 +187,6 @@ fn changes_nothing(common: &Common, args: &TrainArgs) -> Vec<String> {
     ];
     asked.into_iter().filter(|(is, _)| *is).map(|(_, text)| text.to_owned()).collect()
 }
-
-/// Names of the architectures in recipes.
-const CORRECTED: &str = "corrected";
-const PAPER: &str = "paper";
 
 /// Scenarios by role.
 pub type Sets = [Vec<PlannedScenario>; 3];
@@ -318,10 +314,6 @@ async fn learn(
     let stop = StopFlag::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), common.quiet, STOPPING));
     remark(common, "making ready");
-    let architecture = match args.architecture {
-        Architecture::Corrected => CORRECTED,
-        Architecture::Paper => PAPER,
-    };
     let lessons = [
         ("truth", truth.clone()),
         ("scenarios", training.lessons.len().to_string()),
@@ -330,7 +322,7 @@ async fn learn(
         ("digest of validation scenarios", digest(&validation)),
     ];
     let mut recipe = Recipe {
-        architecture: architecture.into(),
+        architecture: args.architecture.name().into(),
         options: BTreeMap::new(),
         lessons: lessons.map(|(name, value)| (name.to_owned(), value)).into(),
     };
@@ -483,7 +475,6 @@ fn follow(common: &Common, session: &Session, course: &mut dyn Course, stop: &St
                 // As in a sweep: a stdout that is gone does not cost the training, but is an error in the end.
                 unsaid = unsaid.take().or(progress::trained(common, step, length, scalars).err());
                 bar.set_position(step);
-                progress::estimate(&bar, unit);
                 bar.set_message(format!("loss {loss:.4}{validated}"));
             },
         },

@@ -92,8 +92,8 @@ impl ExternalBackend {
 
     /// A file that is not what it was when the files were digested.
     fn changed(&self) -> Option<PathBuf> {
-        let files = self.signature.get()?.iter();
-        files.filter(|(file, known)| state(file) != *known).map(|(file, _)| file.clone()).next()
+        let mut files = self.signature.get()?.iter();
+        files.find(|(file, known)| state(file) != *known).map(|(file, _)| file.clone())
     }
 
     /// What the version command prints, if there is one. Without an answer the backend is not available: versions could not be

@@ -182,6 +182,8 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mixlab_contract::conformance::{Scope, random_scenario};
+    use mixlab_contract::{Backend, Counters, IdealBackend, Silent};
 
     #[tokio::test]
     async fn a_store_that_was_removed_or_replaced_is_noticed() {
@@ -198,8 +200,6 @@ mod tests {
             let _ = std::fs::remove_file(&path);
         }
     }
-    use mixlab_contract::conformance::{Scope, random_scenario};
-    use mixlab_contract::{Backend, Counters, IdealBackend, Silent};
 
     #[tokio::test]
     async fn a_full_disk_is_named_and_leaves_nothing_of_the_write() {

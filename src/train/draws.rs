@@ -59,6 +59,11 @@ struct Shape {
 }
 
 impl Shape {
+    /// Of so many pods, fabric switches per pod, racks per pod and hosts per rack, with links of 10 Gb/s and 1 µs; spines are drawn.
+    fn of((pods, fabs, racks, hosts): (usize, usize, usize, usize), rng: &mut StdRng) -> Self {
+        Self { pods, fabs, racks, hosts, spines: hosts >> rng.gen_range(0..3), rates: (10, 10), delay: 1000 }
+    }
+
     /// Other links: hosts at `host` Gb/s, the fabric 1 to 4 times as fast, 0.2 to 4 µs. By how much windows and buffers grow.
     fn relink(&mut self, host: u32, rng: &mut StdRng) -> (f64, f64) {
         self.rates = (host, host * [1, 1, 2, 4][rng.gen_range(0..4)]);
@@ -89,15 +94,10 @@ impl Shape {
 pub fn draw(id: u64, seed: u64) -> Result<Draw, SpecError> {
     let rng = &mut StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(id));
     let large = rng.gen_bool(0.25);
-    let (pods, fabs, racks, hosts) = if large {
-        (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)])
-    } else {
-        (2, 1, 4, 4)
-    };
-    let shape = Shape { pods, fabs, racks, hosts, spines: hosts >> rng.gen_range(0..3), rates: (10, 10), delay: 1000 };
+    let shape = Shape::of(size(large, rng), rng);
     let locality = &mut StdRng::seed_from_u64(seed.wrapping_mul(7_000_003).wrapping_add(id));
     let rack_share = locality.gen_bool(0.4).then(|| locality.gen_range(0.3..0.9));
-    assemble(&shape, rack_share, rng, |rng| mix(id, rng), if large { 5000 } else { 2000 })
+    assemble(&shape, rack_share, rng, |rng| mix(id, rng))
 }
 
 /// Draw number `id` of the stream `seed` of mixes beyond the published ranges (see the module).
@@ -108,15 +108,11 @@ pub fn wide(id: u64, seed: u64) -> Result<Draw, SpecError> {
     let rng = &mut StdRng::seed_from_u64(seed.wrapping_mul(3_000_017).wrapping_add(id) ^ 0x0077_6964_6500_0000);
     let kind = rng.gen_range(0..4);
     let spread = kind == 3;
-    let (pods, fabs, racks, hosts) = match (spread, rng.gen_bool(0.3)) {
+    let size = match (spread, rng.gen_bool(0.3)) {
         (true, _) => (rng.gen_range(2..=8), rng.gen_range(1..=4), rng.gen_range(8..=16), 16),
-        (false, true) => {
-            (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)])
-        }
-        (false, false) => (2, 1, 4, 4),
+        (false, large) => size(large, rng),
     };
-    let spines = hosts >> rng.gen_range(0..3);
-    let mut shape = Shape { pods, fabs, racks, hosts, spines, rates: (10, 10), delay: 1000 };
+    let mut shape = Shape::of(size, rng);
     let growth = if kind == 2 { shape.relink([10, 25, 40, 100][rng.gen_range(0..4)], rng) } else { (1.0, 1.0) };
     let heavy = kind < 2;
     let rack_share = (heavy || rng.gen_bool(0.3)).then(|| rng.gen_range(0.5..0.97));
@@ -125,8 +121,7 @@ pub fn wide(id: u64, seed: u64) -> Result<Draw, SpecError> {
         mix.max_load = if heavy { rng.gen_range(0.45..=0.85) } else { mix.max_load };
         mix
     };
-    let flows = shape.flows();
-    assemble(&shape, rack_share, rng, vary, flows)
+    assemble(&shape, rack_share, rng, vary)
 }
 
 /// Draw number `id` of the stream `seed` of mixes with fast links (see the module).
@@ -135,16 +130,20 @@ pub fn wide(id: u64, seed: u64) -> Result<Draw, SpecError> {
 /// A fault of a generated text, which would be a fault of this program.
 pub fn fast(id: u64, seed: u64) -> Result<Draw, SpecError> {
     let rng = &mut StdRng::seed_from_u64(seed.wrapping_mul(5_000_011).wrapping_add(id) ^ 0x0066_6173_7400_0000);
-    let (pods, fabs, racks, hosts) = match rng.gen_bool(0.3) {
-        true => (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)]),
-        false => (2, 1, 4, 4),
-    };
-    let spines = hosts >> rng.gen_range(0..3);
-    let mut shape = Shape { pods, fabs, racks, hosts, spines, rates: (10, 10), delay: 1000 };
+    let size = size(rng.gen_bool(0.3), rng);
+    let mut shape = Shape::of(size, rng);
     let growth = shape.relink([25, 50, 100][rng.gen_range(0..3)], rng);
     let rack_share = rng.gen_bool(0.3).then(|| rng.gen_range(0.5..0.97));
-    let flows = shape.flows();
-    assemble(&shape, rack_share, rng, |rng| varied(id, growth, rng), flows)
+    assemble(&shape, rack_share, rng, |rng| varied(id, growth, rng))
+}
+
+/// Pods, fabric switches per pod, racks per pod and hosts per rack of 64 hosts and more, or of 32.
+fn size(large: bool, rng: &mut StdRng) -> (usize, usize, usize, usize) {
+    if large {
+        (rng.gen_range(2..=4), rng.gen_range(1..=4), rng.gen_range(4..=8), [8, 12, 16][rng.gen_range(0..3)])
+    } else {
+        (2, 1, 4, 4)
+    }
 }
 
 /// A mix with σ from 0.5 to 2.5, its window and its buffer grown by these factors.
@@ -162,7 +161,6 @@ fn assemble(
     rack_share: Option<f64>,
     rng: &mut StdRng,
     mix: impl FnOnce(&mut StdRng) -> Mix,
-    nr_flows: usize,
 ) -> Result<Draw, SpecError> {
     let file = Path::new("drawn");
     let cluster = shape.cluster(file)?;
@@ -177,7 +175,7 @@ fn assemble(
         sizes: Arc::new(sizes),
         spec_file: file.to_path_buf(),
     };
-    Ok(Draw { mix, nr_flows })
+    Ok(Draw { mix, nr_flows: shape.flows() })
 }
 
 fn mix(id: u64, rng: &mut StdRng) -> Mix {
