@@ -3,6 +3,7 @@
 use crate::external::{self, ExternalBackend};
 use crate::floor::FloorBackend;
 use crate::train::course::CORRECTED_WEIGHTS;
+use mixlab_coarse::CoarseBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::corrected::weights;
@@ -78,6 +79,7 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
         Arc::new(IdealBackend),
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
+        Arc::new(CoarseBackend),
         m4(options)?,
         packet(PacketBackend::NS3),
         packet(PacketBackend::CLEAN),

@@ -154,6 +154,8 @@ pub enum Command {
     Flowsim,
     /// Max-min fluid simulation of wire bytes with the sender's window as a rate cap
     FlowsimWindow,
+    /// Coarse packet-level simulation in ticks of 1 µs; long steady phases are skipped, so its cost does not grow with bytes
+    Coarse,
     /// Packet-level simulation of the RDMA transport: the embedded ground truth
     Packet,
     /// The error floor: packet, and packet again with one flow in ten started 1 ns later (and other DCQCN streams)

@@ -13,6 +13,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("flowsim-window", &["mixlab --root r --mixes spec/demo.mix.json flowsim-window"]),
+    ("coarse", &["mixlab --root r --mixes spec/demo.mix.json coarse"]),
     (
         "packet",
         &[

@@ -80,6 +80,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Ideal => sweep::run(common, "ideal").await,
         Command::Flowsim => sweep::run(common, "flowsim").await,
         Command::FlowsimWindow => sweep::run(common, "flowsim-window").await,
+        Command::Coarse => sweep::run(common, "coarse").await,
         Command::Packet => sweep::run(common, "packet").await,
         Command::Floor => sweep::run(common, "floor").await,
         Command::Mlsys => sweep::run(common, "mlsys").await,

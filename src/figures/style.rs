@@ -173,12 +173,13 @@ const fn look(color: RGBColor, dash: &'static [f64], mark: Mark) -> Look {
 
 /// Backends with a look of their own, in the order in which they are listed and drawn: solid lines first, so that
 /// broken ones show over them where curves coincide.
-const KNOWN: [(&str, Look); 13] = [
+const KNOWN: [(&str, Look); 14] = [
     ("ns3", look(BLACK, SOLID, Mark::Circle)),
     ("packet", look(DARK, SOLID, Mark::Square)),
     ("packet-clean", look(DARK, DASHED, Mark::Diamond)),
     ("flowsim-window", look(BLUE, SOLID, Mark::Triangle)),
     ("flowsim", look(SKY, DASH_DOT, Mark::Wedge)),
+    ("coarse", look(GREEN, LONG, Mark::Square)),
     ("pmn", look(GREEN, SOLID, Mark::Diamond)),
     ("pmn-m", look(GREEN, DASHED, Mark::Triangle)),
     ("pmn-mc", look(GREEN, DOTTED, Mark::Circle)),

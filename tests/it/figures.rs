@@ -82,6 +82,7 @@ pub fn plausible(scenarios: u64, flows: usize, backends: &[&str]) -> Dataset {
                 "packet" => (1.0, 0.0, 4.0),
                 "flowsim" => (0.75, 0.25, 0.02),
                 "flowsim-window" => (0.95, 0.08, 0.03),
+                "coarse" => (1.02, 0.06, 0.2),
                 "m4" => (1.06, 0.15, 1.5),
                 "pmn" => (1.25, 0.4, 0.3),
                 "my-own-simulator-with-a-long-name" => (0.85, 0.3, 8.0),
@@ -369,8 +370,17 @@ fn demonstration_figures_draw() {
     let four = ["packet", "flowsim", "flowsim-window", "m4"];
     keep(&plausible(6, 2000, &four), &against("packet"), &dir.join("six"));
     keep(&plausible(40, 2000, &four), &against("packet"), &dir.join("forty"));
-    let many =
-        ["ns3", "packet", "flowsim", "flowsim-window", "m4", "ideal", "pmn", "my-own-simulator-with-a-long-name"];
+    let many = [
+        "ns3",
+        "packet",
+        "flowsim",
+        "flowsim-window",
+        "coarse",
+        "m4",
+        "ideal",
+        "pmn",
+        "my-own-simulator-with-a-long-name",
+    ];
     let mut messy = plausible(12, 500, &many);
     messy.scenarios[4].runs.remove("m4");
     messy.scenarios[4].missing.insert("m4".into(), "timed out after 600 s".into());

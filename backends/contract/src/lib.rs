@@ -9,7 +9,7 @@
 //!
 //! Everything that must be *one* truth for all backends lives here: units ([`units`]), routing ([`routing`]), the ideal
 //! FCT ([`ideal_fct`]), the arrival loops ([`drive()`]) and the laws each backend is held to ([`conformance`]).
-//! Engines depend on this crate and on nothing else of mixlab.
+//! Engines depend on this crate and on nothing else of mixlab, but that `m4` and `coarse` also use pieces of `flowsim`.
 
 pub mod backend;
 pub mod conformance;

@@ -1,0 +1,37 @@
+//! The offline backend.
+
+use crate::network::CoarseNetwork;
+use mixlab_contract::tcp::rdma_only;
+use mixlab_contract::{Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
+
+/// Coarse packet-level simulation as an offline backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CoarseBackend;
+
+impl Backend for CoarseBackend {
+    fn id(&self) -> &str {
+        "coarse"
+    }
+
+    fn fingerprint(&self) -> String {
+        "coarse-1".into()
+    }
+
+    /// Every RDMA scenario. Packets are never dropped; the counter `drops` says where they would have been.
+    fn check(&self, scenario: &Scenario) -> Result<(), Unsupported> {
+        rdma_only(scenario)
+    }
+
+    fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
+        observer.phase("simulate");
+        let mut network = CoarseNetwork::new(scenario);
+        let outcomes = drive(&mut network, scenario, observer)?;
+        let counters = Counters {
+            events: network.trains(),
+            pauses: network.pauses(),
+            drops: network.overruns(),
+            ..Counters::default()
+        };
+        Ok(RunOutput { outcomes, counters, supervision: None })
+    }
+}

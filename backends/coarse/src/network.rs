@@ -1,0 +1,659 @@
+//! The network: senders, ticks, and the door for drivers.
+//!
+//! ```text
+//! tick [t, t + Δ):  ACKs that arrive  →  rates, windows
+//!                   senders           →  trains into the first switches       round robin, window, pacing
+//!                   channels          →  trains one hop on, upstream channels first, so that a train can cross all hops in one tick
+//!                   pauses            →  hold from the next tick on
+//! ```
+//!
+//! Δ is the shortest latency of a path over two links, but at most the time of 1.2 packets: a flow's delivery in a tick is never
+//! reported before the tick ends, so whatever a driver starts because of it is in time. Within a tick, times are real numbers.
+//!
+//! **Steady phases are skipped.** Where nobody has come or gone for two periods of 24 RTTs and all speeds are alike in both, everybody
+//! goes on at them for as long as it took to get there, but not up to the next arrival or near anybody's end; then it is measured
+//! again. So a phase costs the logarithm of its length, and the clock of ticks is behind that of the simulation by what was skipped.
+
+use crate::control::{Ack, Laws, Rate, bytes_per_ns};
+use crate::fabric::{Fabric, Train};
+use mixlab_contract::ideal::ack_latency;
+use mixlab_contract::{
+    CongestionControl, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimDuration, SimTime, Topology,
+    Transport,
+};
+use mixlab_flowsim::calendar::{Arrivals, Outbox};
+use mixlab_flowsim::terms::base_rtt;
+use mixlab_flowsim::{Rules, Terms};
+
+/// Longest tick, in packets at the highest rate of a sender: 1 µs at 10 Gb/s.
+const TICK_PACKETS: f64 = 1.2;
+/// Shortest tick, ns: on networks without latency deliveries are reported this much late at most.
+const SHORTEST_TICK: f64 = 100.0;
+/// ACKs that take longer than so many RTTs of an idle network (with ACKs in the data queue) are counted then.
+const LATEST: f64 = 32.0;
+/// Speeds are measured over so many RTTs of an idle network.
+const PERIOD: f64 = 24.0;
+/// They are steady if they differ by no more than this part from one period to the next.
+const ALIKE: f64 = 0.03;
+/// What is skipped at once, as a multiple of the time since somebody came or went.
+const STRETCH: f64 = 1.0;
+/// HPCC: utilisation is averaged over this time, ns.
+const TELEMETRY: f64 = 12_000.0;
+
+/// A flow, announced, active or gone.
+#[derive(Clone, Debug)]
+struct Sender {
+    flow: FlowIndex,
+    start: SimTime,
+    /// ns after the origin.
+    begin: f64,
+    /// Delivered when its speed was last measured, and the speed then, bytes per tick.
+    measured: (u64, f64),
+    terms: Terms,
+    /// Its path is `routes[first..first + hops]`, its ACK path the `ack_hops` channels behind it.
+    first: usize,
+    hops: u16,
+    ack_hops: u16,
+    /// From the end of a packet's transmission at the sender to its ACK, ns, and the same from its begin.
+    echo: f64,
+    rtt: f64,
+    /// Bytes on the wire: in all, sent, delivered, acknowledged.
+    volume: u64,
+    sent: u64,
+    delivered: u64,
+    acknowledged: u64,
+    /// When it may send next, ns.
+    ready: f64,
+    rate: Rate,
+    /// Window at this rate, bytes on the wire.
+    window: u64,
+    ack: Option<SimDuration>,
+}
+
+impl Sender {
+    /// Whether it has to wait for ACKs.
+    fn bound(&self) -> bool {
+        self.sent - self.acknowledged >= self.window
+    }
+}
+
+/// A network card: flows that have something left to send over one channel.
+#[derive(Clone, Debug, Default)]
+struct Card {
+    flows: Vec<u32>,
+    /// Whose turn it is.
+    turn: usize,
+    /// When it is worth looking again, ns.
+    wake: f64,
+    listed: bool,
+}
+
+/// An ACK on its way: the train, and when it arrives.
+type Echo = (Train, f64);
+
+/// The coarse network. Memory: O(flows announced · hops + channels).
+#[derive(Clone, Debug)]
+pub struct CoarseNetwork<'a> {
+    topology: &'a Topology,
+    transport: &'a Transport,
+    laws: Laws,
+    /// Whether senders look at utilisations (HPCC).
+    telemetry: bool,
+    /// Bytes of a full packet on the wire.
+    packet: u64,
+    fabric: Fabric,
+    origin: SimTime,
+    now: SimTime,
+    /// Ticks done, without those skipped.
+    tick: u64,
+    /// Ticks skipped.
+    skipped: u64,
+    /// Length of a tick, ns.
+    length: f64,
+    senders: Vec<Sender>,
+    routes: Vec<u32>,
+    started: Vec<bool>,
+    arrivals: Arrivals,
+    outbox: Outbox,
+    /// By channel.
+    cards: Vec<Card>,
+    busy_cards: Vec<u32>,
+    /// Channels with work, by level.
+    levels: Vec<Vec<u32>>,
+    /// By tick, modulo their number.
+    echoes: Vec<Vec<Echo>>,
+    active: usize,
+    trains: u64,
+    steady: Steady,
+}
+
+impl<'a> CoarseNetwork<'a> {
+    /// An empty network with the scenario's topology and transport.
+    pub fn new(scenario: &'a Scenario) -> Self {
+        let topology = scenario.topology();
+        let packet = scenario.transport().payload.0 + scenario.transport().data_header().0;
+        let most = bytes_per_ns(scenario.transport().max_rate);
+        let rtt = scenario.base_rtt().ps() as f64 / 1e3;
+        let delay = topology.links().iter().map(|l| l.delay.ps()).min().unwrap_or(0) as f64 / 1e3;
+        let length = (2.0 * delay).min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
+        // Of all paths at once: what is announced later must not change the order in which channels are served.
+        let (mut fabric, mut levels) = (Fabric::new(scenario), 0);
+        for flow in scenario.indices() {
+            for (hop, c) in scenario.path(flow).iter().enumerate() {
+                let level = &mut fabric.channels[c.index()].level;
+                *level = hop.max(*level);
+                levels = levels.max(hop + 1);
+            }
+        }
+        Self {
+            topology,
+            transport: scenario.transport(),
+            laws: Laws::of(scenario.transport()),
+            telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. }),
+            packet,
+            fabric,
+            origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
+            now: SimTime::ZERO,
+            tick: 0,
+            skipped: 0,
+            length,
+            senders: Vec::with_capacity(scenario.flows().len()),
+            routes: Vec::new(),
+            started: Vec::new(),
+            arrivals: Arrivals::default(),
+            outbox: Outbox::default(),
+            cards: vec![Card::default(); topology.channel_count()],
+            busy_cards: Vec::new(),
+            levels: vec![Vec::new(); levels],
+            echoes: vec![Vec::new(); ((LATEST * rtt / length) as usize).next_power_of_two()],
+            active: 0,
+            trains: 0,
+            steady: Steady { period: ((PERIOD * rtt / length).ceil() as u64).max(1), ..Steady::default() },
+        }
+    }
+
+    /// Trains sent over a channel so far.
+    pub fn trains(&self) -> u64 {
+        self.trains
+    }
+
+    /// Pauses so far.
+    pub fn pauses(&self) -> u64 {
+        self.fabric.pauses
+    }
+
+    /// Trains so far that a real switch would have had to drop: the model is lossless.
+    pub fn overruns(&self) -> u64 {
+        self.fabric.overruns
+    }
+
+    /// One tick: [t, end).
+    fn advance(&mut self) {
+        let (t, end) = (self.tick as f64 * self.length, (self.tick + 1) as f64 * self.length);
+        let skipped = self.skipped as f64 * self.length;
+        while let Some(start) = self.arrivals.first().filter(|s| self.internal(*s) - skipped < end) {
+            while let Some(order) = self.arrivals.pop_at(start) {
+                self.begin(order);
+            }
+        }
+        let slot = self.tick as usize % self.echoes.len();
+        let mut echoes = std::mem::take(&mut self.echoes[slot]);
+        let name = |t: &Train| self.senders[t.flow as usize].flow;
+        echoes.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(name(&a.0).cmp(&name(&b.0))));
+        for (train, time) in echoes.drain(..) {
+            self.acknowledge(&train, time);
+        }
+        self.echoes[slot] = echoes;
+        let mut i = 0;
+        while i < self.busy_cards.len() {
+            let c = self.busy_cards[i];
+            if self.cards[c as usize].wake < end && !self.fabric.channels[c as usize].paused {
+                self.send(c, t, end);
+            }
+            if self.cards[c as usize].flows.is_empty() {
+                self.cards[c as usize].listed = false;
+                self.busy_cards.swap_remove(i);
+            } else {
+                i += 1;
+            }
+        }
+        for level in 0..self.levels.len() {
+            let mut list = std::mem::take(&mut self.levels[level]);
+            list.sort_unstable();
+            list.retain(|c| self.forward(*c, end));
+            list.append(&mut self.levels[level]);
+            self.levels[level] = list;
+        }
+        let middle = t + 0.5 * self.length;
+        self.fabric.settle(middle, middle + self.length);
+        self.tick += 1;
+    }
+
+    fn begin(&mut self, order: u32) {
+        let s = &mut self.senders[order as usize];
+        s.ready = s.begin - self.skipped as f64 * self.length;
+        let c = self.routes[s.first];
+        let card = &mut self.cards[c as usize];
+        card.flows.push(order);
+        card.wake = card.wake.min(s.ready);
+        if !std::mem::replace(&mut card.listed, true) {
+            card.wake = s.ready;
+            self.busy_cards.push(c);
+        }
+        self.active += 1;
+        self.steady.present.push(order);
+        self.change();
+    }
+
+    fn acknowledge(&mut self, train: &Train, time: f64) {
+        let tick = self.tick;
+        let telemetry = TELEMETRY / self.length;
+        let s = &self.senders[train.flow as usize];
+        if s.sent == s.volume {
+            return;
+        }
+        let bound = s.bound();
+        let path = &self.routes[s.first..s.first + usize::from(s.hops)];
+        let mut utilisation = 0.0;
+        if self.telemetry {
+            let w = self.transport.window.map_or(f64::INFINITY, |w| w.0 as f64);
+            let most = bytes_per_ns(self.transport.max_rate);
+            for c in path {
+                let c = &self.fabric.channels[*c as usize];
+                let u = c.utilisation(tick, telemetry) + c.backlog as f64 * most * c.pace / w;
+                utilisation = u.max(utilisation);
+            }
+        }
+        let c = path[0];
+        let s = &mut self.senders[train.flow as usize];
+        s.acknowledged += u64::from(train.bytes);
+        let packet = self.packet as f64;
+        let before = s.rate.now;
+        if s.rate.due <= time {
+            self.laws.tick(&mut s.rate, time);
+        }
+        let ack = Ack {
+            time,
+            sent: s.sent,
+            acknowledged: s.acknowledged,
+            packets: f64::from(train.packets),
+            clear: f64::from(train.clear),
+            rtt: s.rtt + f64::from(train.waited),
+            base_rtt: s.rtt,
+            utilisation,
+            packet,
+        };
+        self.laws.acknowledge(&mut s.rate, &ack);
+        if s.rate.now != before {
+            s.window = window(self.transport, s.rate.now);
+        }
+        if s.sent < s.volume {
+            if bound {
+                s.ready = s.ready.max(time);
+            }
+            let card = &mut self.cards[c as usize];
+            card.wake = card.wake.min(s.ready);
+        }
+    }
+
+    /// A network card sends what it may, round robin, until `end`.
+    fn send(&mut self, c: u32, t: f64, end: f64) {
+        let packet = self.packet;
+        let channel = &mut self.fabric.channels[c as usize];
+        channel.open(self.tick);
+        channel.clock = channel.clock.max(t);
+        let mut carried = 0u64;
+        let mut card = std::mem::take(&mut self.cards[c as usize]);
+        loop {
+            let clock = self.fabric.channels[c as usize].clock;
+            if clock >= end {
+                card.wake = clock;
+                break;
+            }
+            // Whose turn it is among those that may send now; else who may first.
+            let (mut chosen, mut earliest, mut open) = (None, f64::INFINITY, 0);
+            for k in 0..card.flows.len() {
+                let at = (card.turn + k) % card.flows.len();
+                let s = &mut self.senders[card.flows[at] as usize];
+                if s.rate.due <= clock {
+                    self.laws.tick(&mut s.rate, clock);
+                    s.window = window(self.transport, s.rate.now);
+                }
+                if s.bound() {
+                    continue;
+                }
+                open += 1;
+                earliest = earliest.min(s.ready);
+                if s.ready <= clock && chosen.is_none() {
+                    chosen = Some(at);
+                }
+                if chosen.is_some() && open > 1 {
+                    break;
+                }
+            }
+            let Some(at) = chosen else {
+                card.wake = earliest;
+                if earliest >= end {
+                    break;
+                }
+                self.fabric.channels[c as usize].clock = earliest;
+                continue;
+            };
+            let order = card.flows[at];
+            let s = &mut self.senders[order as usize];
+            let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
+            let pace = self.fabric.channels[c as usize].pace;
+            // Alone and not held back by pacing, all of a tick goes as one train.
+            let most = bytes_per_ns(self.transport.max_rate);
+            let whole = open == 1 && (!self.transport.rate_bound || s.rate.now >= most);
+            let fits = if whole { (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room) } else { 1 };
+            let bytes = (fits * packet).min(s.volume - s.sent);
+            let clock = clock + bytes as f64 * pace;
+            self.fabric.channels[c as usize].clock = clock;
+            if self.transport.rate_bound {
+                s.ready = clock - bytes as f64 * pace + bytes as f64 / s.rate.now.min(most);
+            }
+            s.sent += bytes;
+            carried += bytes;
+            let done = s.sent == s.volume;
+            let train = Train {
+                time: clock,
+                waited: 0.0,
+                clear: 1.0,
+                flow: order,
+                place: s.first as u32 + 1,
+                bytes: bytes as u32,
+                packets: bytes.div_ceil(packet) as u16,
+                ahead: s.hops - 2,
+            };
+            self.arrive(c, train);
+            if done {
+                card.flows.remove(at);
+                card.turn = at;
+            } else {
+                card.turn = at + 1;
+            }
+            if card.flows.is_empty() {
+                break;
+            }
+        }
+        card.wake = card.wake.max(t);
+        let channel = &mut self.fabric.channels[c as usize];
+        if self.telemetry {
+            channel.note(carried as f64 * channel.pace / self.length, self.tick, TELEMETRY / self.length);
+        }
+        card.listed = true;
+        self.cards[c as usize] = card;
+    }
+
+    /// A train comes over channel `over` and waits for the next one.
+    fn arrive(&mut self, over: u32, train: Train) {
+        let next = self.routes[train.place as usize];
+        self.fabric.enter(over, train.bytes);
+        self.trains += 1;
+        let channel = &mut self.fabric.channels[next as usize];
+        channel.backlog += u64::from(train.bytes);
+        channel.inbox.push(train);
+        if !std::mem::replace(&mut channel.listed, true) {
+            self.levels[channel.level].push(next);
+        }
+    }
+
+    /// A channel sends what it may until `end`; whether anything is left.
+    fn forward(&mut self, c: u32, end: f64) -> bool {
+        let channel = &mut self.fabric.channels[c as usize];
+        channel.open(self.tick);
+        if channel.paused {
+            channel.clock = channel.clock.max(end);
+        }
+        let mut inbox = std::mem::take(&mut channel.inbox);
+        if inbox.len() > 1 {
+            let name = |t: &Train| self.senders[t.flow as usize].flow;
+            inbox.sort_unstable_by(|a, b| a.time.total_cmp(&b.time).then(name(a).cmp(&name(b))));
+        }
+        let mut carried = 0u64;
+        while let Some(train) = self.fabric.channels[c as usize].next(end) {
+            carried += u64::from(train.bytes);
+            self.pass(c, train, end);
+        }
+        for train in &inbox {
+            let channel = &mut self.fabric.channels[c as usize];
+            if channel.queue.is_empty() && channel.may_send(train, end) {
+                carried += u64::from(train.bytes);
+                self.pass(c, *train, end);
+            } else {
+                channel.queue.push_back(*train);
+            }
+        }
+        inbox.clear();
+        self.fabric.channels[c as usize].inbox = inbox;
+        let channel = &mut self.fabric.channels[c as usize];
+        if self.telemetry {
+            channel.note(carried as f64 * channel.pace / self.length, self.tick, TELEMETRY / self.length);
+        }
+        channel.listed = !channel.queue.is_empty();
+        channel.listed
+    }
+
+    /// A train leaves over channel `c`.
+    fn pass(&mut self, c: u32, mut train: Train, end: f64) {
+        let channel = &mut self.fabric.channels[c as usize];
+        channel.backlog -= u64::from(train.bytes);
+        let time = channel.send(&train);
+        train.waited += (time - train.time) as f32;
+        train.time = time;
+        let unmarked = channel.unmarked();
+        if unmarked < 1.0 {
+            for _ in 0..train.packets {
+                train.clear *= unmarked;
+            }
+        }
+        self.fabric.leave(self.routes[train.place as usize - 1], train.bytes);
+        if train.ahead == 0 {
+            self.deliver(train, end);
+        } else {
+            train.place += 1;
+            train.ahead -= 1;
+            self.arrive(c, train);
+        }
+    }
+
+    fn deliver(&mut self, train: Train, end: f64) {
+        let s = &self.senders[train.flow as usize];
+        let behind = s.first + usize::from(s.hops);
+        let ack_path = behind..behind + usize::from(s.ack_hops);
+        let ack = self.transport.ack_size().0 as f64 * f64::from(train.packets);
+        let mut time = train.time + s.echo;
+        for (i, c) in self.routes[ack_path].iter().enumerate() {
+            if i > 0 && !self.transport.ack_high_priority {
+                time += self.fabric.delay(*c);
+            }
+            self.fabric.channels[*c as usize].carry(ack, self.tick);
+        }
+        let tick = ((time / self.length) as u64).clamp(self.tick + 1, self.tick + self.echoes.len() as u64 - 1);
+        let slot = tick as usize % self.echoes.len();
+        self.echoes[slot].push((train, time));
+        let s = &mut self.senders[train.flow as usize];
+        s.delivered += u64::from(train.bytes);
+        if s.delivered == s.volume {
+            let skipped = self.skipped as f64 * self.length;
+            let fct = s.terms.fct_ps((train.time + skipped - s.begin) * 1e3);
+            let (start, flow, ack) = (s.start, s.flow, s.ack);
+            let time = (start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
+            self.outbox.push(train.flow, Event { time, flow, kind: EventKind::Delivered });
+            if let Some(ack) = ack {
+                self.outbox.push(train.flow, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
+            }
+            self.active -= 1;
+            self.change();
+        }
+    }
+
+    /// Somebody came or went.
+    fn change(&mut self) {
+        let now = self.tick + self.skipped;
+        (self.steady.since, self.steady.changed, self.steady.calm) = (self.tick, now, false);
+    }
+
+    /// Looks, once a period in which nothing began or ended has passed, how fast everybody is, and decides how much to skip.
+    fn measure(&mut self) {
+        let length = self.steady.period;
+        if self.tick < self.steady.since + length {
+            return;
+        }
+        self.steady.since = self.tick;
+        let now = self.tick + self.skipped;
+        let senders = &mut self.senders;
+        self.steady.present.retain(|f| {
+            let s = &senders[*f as usize];
+            s.delivered < s.volume
+        });
+        let mut longest = (now - self.steady.changed) as f64 * STRETCH;
+        let moved = std::mem::replace(&mut self.steady.trains, self.trains) != self.trains;
+        let mut same = std::mem::replace(&mut self.steady.calm, true);
+        for f in &self.steady.present {
+            let s = &mut senders[*f as usize];
+            let speed = (s.delivered - s.measured.0) as f64 / length as f64;
+            same &= (speed - s.measured.1).abs() <= ALIKE * s.measured.1.max(speed);
+            s.measured = (s.delivered, speed);
+            if speed > 0.0 {
+                longest = longest.min((s.volume - s.sent) as f64 / speed - length as f64);
+            }
+        }
+        if !moved {
+            // A deadlock of pauses: nobody will ever move again unless somebody comes, and not even then.
+            self.steady.skip = u64::MAX;
+        } else if same && longest >= length as f64 {
+            self.steady.skip = longest as u64;
+        }
+    }
+
+    /// Skips `ticks` of the steady phase: everybody goes on as measured.
+    fn skip(&mut self, ticks: u64) {
+        self.steady.skip = 0;
+        self.skipped += ticks;
+        for f in &self.steady.present {
+            let s = &mut self.senders[*f as usize];
+            let packets = (s.measured.1 * ticks as f64) as u64 / self.packet;
+            let bytes = (packets * self.packet).min((s.volume - s.sent) / self.packet * self.packet);
+            s.sent += bytes;
+            s.delivered += bytes;
+            s.acknowledged += bytes;
+            s.measured.0 += bytes;
+            s.rate.shift(bytes, &self.laws);
+        }
+    }
+
+    /// ns after the origin.
+    fn internal(&self, time: SimTime) -> f64 {
+        if time >= self.origin {
+            time.since(self.origin).ps() as f64 / 1e3
+        } else {
+            -(self.origin.since(time).ps() as f64) / 1e3
+        }
+    }
+
+    fn external(&self, t: f64) -> SimTime {
+        self.origin + SimDuration::from_ps((t * 1e3).ceil() as u64)
+    }
+}
+
+/// Watches for phases in which nobody comes or goes and speeds stay as they are.
+#[derive(Clone, Debug, Default)]
+struct Steady {
+    /// Ticks between two measurements.
+    period: u64,
+    /// Flows that may be active.
+    present: Vec<u32>,
+    /// Tick (without those skipped) of the last measurement or change.
+    since: u64,
+    /// Tick (with those skipped) of the last change.
+    changed: u64,
+    /// Whether nothing changed since the last measurement.
+    calm: bool,
+    /// Trains moved up to then.
+    trains: u64,
+    /// Ticks to skip.
+    skip: u64,
+}
+
+/// Window at a rate, bytes on the wire: a sender begins no packet once so much is not acknowledged.
+fn window(transport: &Transport, rate: f64) -> u64 {
+    let Some(window) = transport.window else { return u64::MAX };
+    let share = if transport.variable_window { rate / bytes_per_ns(transport.max_rate) } else { 1.0 };
+    let packets = (window.0 as f64 * share / transport.payload.0 as f64).ceil().max(1.0);
+    packets as u64 * (transport.payload.0 + transport.data_header().0)
+}
+
+impl Network for CoarseNetwork<'_> {
+    fn now(&self) -> SimTime {
+        self.now
+    }
+
+    fn start_flow(&mut self, f: FlowStart<'_>) {
+        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
+        if self.started.len() <= f.flow.index() {
+            self.started.resize(f.flow.index() + 1, false);
+        }
+        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        let order = self.senders.len() as u32;
+        let t = self.transport;
+        let first = self.routes.len();
+        self.routes.extend(f.path.iter().chain(f.ack_path).map(|c| c.0));
+        let rtt = base_rtt(self.topology, t, &f).ps() as f64 / 1e3;
+        let packet = self.packet as f64;
+        self.senders.push(Sender {
+            flow: f.flow,
+            start: f.start,
+            begin: self.internal(f.start),
+            measured: (0, 0.0),
+            terms: Terms::of(Rules::Window, self.topology, t, &f),
+            first,
+            hops: f.path.len() as u16,
+            ack_hops: f.ack_path.len() as u16,
+            echo: rtt - packet * self.fabric.channels[f.path[0].index()].pace,
+            rtt,
+            volume: t.wire_bytes(f.size).0,
+            sent: 0,
+            delivered: 0,
+            acknowledged: 0,
+            ready: 0.0,
+            rate: self.laws.start(u64::from(f.flow.0)),
+            window: window(t, bytes_per_ns(t.max_rate)),
+            ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
+        });
+        self.arrivals.push(f.start, order);
+    }
+
+    fn next_event(&mut self, until: SimTime) -> Option<Event> {
+        loop {
+            let done = self.tick + self.skipped;
+            let next = self.arrivals.first().map(|s| (self.internal(s) / self.length).max(0.0) as u64);
+            // Nothing moves, or all goes on as measured, until then.
+            let rest = match self.active {
+                0 => next.map_or(u64::MAX, |n| n.saturating_sub(done)),
+                _ => self.steady.skip.min(next.map_or(u64::MAX, |n| n.saturating_sub(done))),
+            };
+            let far = if rest == u64::MAX { f64::INFINITY } else { (done + rest + 1) as f64 * self.length };
+            if let Some(report) = self.outbox.first()
+                && report <= until
+                && self.internal(report) <= far
+            {
+                self.now = report;
+                return self.outbox.pop();
+            }
+            if far > self.internal(until) {
+                self.now = self.now.max(until);
+                return None;
+            }
+            if self.active == 0 {
+                self.tick += rest;
+            } else if rest > 0 {
+                self.skip(rest);
+            }
+            self.steady.skip = 0;
+            self.advance();
+            self.measure();
+        }
+    }
+}
