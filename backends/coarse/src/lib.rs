@@ -1,4 +1,9 @@
-//! Coarse packet-level simulation: the transport and the switches of `packet`, in ticks of 2 µs and trains of packets.
+//! Coarse packet-level simulation: the transport and the switches of `packet`, in ticks and trains of packets, with steady phases
+//! skipped. The README has the model, what it ignores and how wrong it is.
+//!
+//! ```text
+//! drive ─► CoarseNetwork (network) ─ per tick: ACKs ─► control (rates) ─► cards send ─► fabric (queues, pauses)
+//! ```
 
 pub mod backend;
 pub mod control;
