@@ -154,7 +154,7 @@ pub enum Command {
     Flowsim,
     /// Max-min fluid simulation of wire bytes with the sender's window as a rate cap
     FlowsimWindow,
-    /// Coarse packet-level simulation in ticks of 1 µs; long steady phases are skipped, so its cost does not grow with bytes
+    /// Coarse packet-level simulation in ticks of 1 µs; long steady phases are skipped
     Coarse,
     /// Packet-level simulation of the RDMA transport: the embedded ground truth
     Packet,
