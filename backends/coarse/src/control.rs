@@ -45,7 +45,8 @@ pub struct Ack {
 pub struct Laws {
     kind: CongestionControl,
     least: f64,
-    most: f64,
+    /// Highest rate.
+    pub most: f64,
 }
 
 /// A sender's rate and what its law remembers.

@@ -18,8 +18,8 @@ use crate::control::{Ack, Laws, Rate, bytes_per_ns};
 use crate::fabric::{Fabric, Train};
 use mixlab_contract::ideal::ack_latency;
 use mixlab_contract::{
-    CongestionControl, Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimDuration, SimTime, Topology,
-    Transport,
+    CongestionControl, Event, EventKind, FlowIndex, FlowStart, Network, Register, Scenario, SimDuration, SimTime,
+    Topology, Transport,
 };
 use mixlab_flowsim::calendar::{Arrivals, Outbox};
 use mixlab_flowsim::terms::base_rtt;
@@ -97,8 +97,8 @@ pub struct CoarseNetwork<'a> {
     topology: &'a Topology,
     transport: &'a Transport,
     laws: Laws,
-    /// Whether senders look at utilisations (HPCC).
-    telemetry: bool,
+    /// Ticks over which utilisations are averaged, if senders look at them (HPCC).
+    telemetry: Option<f64>,
     /// Bytes of a full packet on the wire.
     packet: u64,
     fabric: Fabric,
@@ -112,7 +112,7 @@ pub struct CoarseNetwork<'a> {
     length: f64,
     senders: Vec<Sender>,
     routes: Vec<u32>,
-    started: Vec<bool>,
+    register: Register,
     arrivals: Arrivals,
     outbox: Outbox,
     /// By channel.
@@ -149,7 +149,8 @@ impl<'a> CoarseNetwork<'a> {
             topology,
             transport: scenario.transport(),
             laws: Laws::of(scenario.transport()),
-            telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. }),
+            telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. })
+                .then_some(TELEMETRY / length),
             packet,
             fabric,
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
@@ -159,7 +160,7 @@ impl<'a> CoarseNetwork<'a> {
             length,
             senders: Vec::with_capacity(scenario.flows().len()),
             routes: Vec::new(),
-            started: Vec::new(),
+            register: Register::default(),
             arrivals: Arrivals::default(),
             outbox: Outbox::default(),
             cards: vec![Card::default(); topology.channel_count()],
@@ -247,20 +248,20 @@ impl<'a> CoarseNetwork<'a> {
 
     fn acknowledge(&mut self, train: &Train, time: f64) {
         let tick = self.tick;
-        let telemetry = TELEMETRY / self.length;
         let s = &self.senders[train.flow as usize];
         if s.sent == s.volume {
+            // It has nothing left that a rate or a window could hold back.
             return;
         }
         let bound = s.bound();
         let path = &self.routes[s.first..s.first + usize::from(s.hops)];
         let mut utilisation = 0.0;
-        if self.telemetry {
+        if let Some(ticks) = self.telemetry {
             let w = self.transport.window.map_or(f64::INFINITY, |w| w.0 as f64);
-            let most = bytes_per_ns(self.transport.max_rate);
+            let most = self.laws.most;
             for c in path {
                 let c = &self.fabric.channels[*c as usize];
-                let u = c.utilisation(tick, telemetry) + c.backlog as f64 * most * c.pace / w;
+                let u = c.utilisation(tick, ticks) + c.backlog as f64 * most * c.pace / w;
                 utilisation = u.max(utilisation);
             }
         }
@@ -287,13 +288,11 @@ impl<'a> CoarseNetwork<'a> {
         if s.rate.now != before {
             s.window = window(self.transport, s.rate.now);
         }
-        if s.sent < s.volume {
-            if bound {
-                s.ready = s.ready.max(time);
-            }
-            let card = &mut self.cards[c as usize];
-            card.wake = card.wake.min(s.ready);
+        if bound {
+            s.ready = s.ready.max(time);
         }
+        let card = &mut self.cards[c as usize];
+        card.wake = card.wake.min(s.ready);
     }
 
     /// A network card sends what it may, round robin, until `end`.
@@ -344,14 +343,13 @@ impl<'a> CoarseNetwork<'a> {
             let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
             let pace = self.fabric.channels[c as usize].pace;
             // Alone and not held back by pacing, all of a tick goes as one train.
-            let most = bytes_per_ns(self.transport.max_rate);
-            let whole = open == 1 && (!self.transport.rate_bound || s.rate.now >= most);
+            let whole = open == 1 && (!self.transport.rate_bound || s.rate.now >= self.laws.most);
             let fits = if whole { (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room) } else { 1 };
             let bytes = (fits * packet).min(s.volume - s.sent);
             let clock = clock + bytes as f64 * pace;
             self.fabric.channels[c as usize].clock = clock;
             if self.transport.rate_bound {
-                s.ready = clock - bytes as f64 * pace + bytes as f64 / s.rate.now.min(most);
+                s.ready = clock - bytes as f64 * pace + bytes as f64 / s.rate.now;
             }
             s.sent += bytes;
             carried += bytes;
@@ -379,10 +377,9 @@ impl<'a> CoarseNetwork<'a> {
         }
         card.wake = card.wake.max(t);
         let channel = &mut self.fabric.channels[c as usize];
-        if self.telemetry {
-            channel.note(carried as f64 * channel.pace / self.length, self.tick, TELEMETRY / self.length);
+        if let Some(ticks) = self.telemetry {
+            channel.note(carried as f64 * channel.pace / self.length, self.tick, ticks);
         }
-        card.listed = true;
         self.cards[c as usize] = card;
     }
 
@@ -428,8 +425,8 @@ impl<'a> CoarseNetwork<'a> {
         inbox.clear();
         self.fabric.channels[c as usize].inbox = inbox;
         let channel = &mut self.fabric.channels[c as usize];
-        if self.telemetry {
-            channel.note(carried as f64 * channel.pace / self.length, self.tick, TELEMETRY / self.length);
+        if let Some(ticks) = self.telemetry {
+            channel.note(carried as f64 * channel.pace / self.length, self.tick, ticks);
         }
         channel.listed = !channel.queue.is_empty();
         channel.listed
@@ -530,7 +527,6 @@ impl<'a> CoarseNetwork<'a> {
 
     /// Skips `ticks` of the steady phase: everybody goes on as measured.
     fn skip(&mut self, ticks: u64) {
-        self.steady.skip = 0;
         self.skipped += ticks;
         for f in &self.steady.present {
             let s = &mut self.senders[*f as usize];
@@ -546,11 +542,7 @@ impl<'a> CoarseNetwork<'a> {
 
     /// ns after the origin.
     fn internal(&self, time: SimTime) -> f64 {
-        if time >= self.origin {
-            time.since(self.origin).ps() as f64 / 1e3
-        } else {
-            -(self.origin.since(time).ps() as f64) / 1e3
-        }
+        time.ps_after(self.origin) / 1e3
     }
 
     fn external(&self, t: f64) -> SimTime {
@@ -591,11 +583,7 @@ impl Network for CoarseNetwork<'_> {
     }
 
     fn start_flow(&mut self, f: FlowStart<'_>) {
-        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
-        if self.started.len() <= f.flow.index() {
-            self.started.resize(f.flow.index() + 1, false);
-        }
-        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        self.register.admit(self.now, &f);
         let order = self.senders.len() as u32;
         let t = self.transport;
         let first = self.routes.len();
@@ -619,7 +607,7 @@ impl Network for CoarseNetwork<'_> {
             acknowledged: 0,
             ready: 0.0,
             rate: self.laws.start(u64::from(f.flow.0)),
-            window: window(t, bytes_per_ns(t.max_rate)),
+            window: window(t, self.laws.most),
             ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
         });
         self.arrivals.push(f.start, order);

@@ -32,7 +32,7 @@ pub use backend::{
 };
 pub use drive::drive;
 pub use ideal::{IdealBackend, ideal_fct, ideal_latency};
-pub use network::{Event, EventKind, FlowStart, Network};
+pub use network::{Event, EventKind, FlowStart, Network, Register};
 pub use routing::Paths;
 pub use scenario::{Application, Flow, FlowIndex, Scenario, ScenarioError, ScenarioParts};
 pub use supervision::Supervision;

@@ -58,6 +58,27 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// The flows that a network was handed, and what [`Network::start_flow`] refuses.
+#[derive(Clone, Debug, Default)]
+pub struct Register {
+    /// By flow.
+    started: Vec<bool>,
+}
+
+impl Register {
+    /// Takes a flow in. Memory: O(largest flow number).
+    ///
+    /// # Panics
+    /// If it starts before `now` or was taken in before.
+    pub fn admit(&mut self, now: SimTime, f: &FlowStart<'_>) {
+        assert!(f.start >= now, "flow {:?} starts in the past", f.flow);
+        if self.started.len() <= f.flow.index() {
+            self.started.resize(f.flow.index() + 1, false);
+        }
+        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+    }
+}
+
 /// A running simulation.
 pub trait Network {
     /// The clock.

@@ -78,6 +78,11 @@ impl SimTime {
     pub const fn since(self, earlier: Self) -> SimDuration {
         SimDuration(self.0.saturating_sub(earlier.0))
     }
+
+    /// Picoseconds after `origin`, negative before it: the clock of engines that count in real numbers.
+    pub fn ps_after(self, origin: Self) -> f64 {
+        if self >= origin { self.since(origin).ps() as f64 } else { -(origin.since(self).ps() as f64) }
+    }
 }
 
 impl SimDuration {

@@ -13,7 +13,7 @@ use crate::solver::{MaxMin, Work};
 use crate::terms::{Rules, Terms};
 use mixlab_contract::ideal::ack_latency;
 use mixlab_contract::{
-    Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimDuration, SimTime, Topology, Transport,
+    Event, EventKind, FlowIndex, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology, Transport,
 };
 
 /// An announced flow; read when it starts, changes from windows to line rate, and ends.
@@ -54,7 +54,7 @@ pub struct FluidNetwork<'a> {
     now: SimTime,
     announced: Vec<Announced>,
     paths: Vec<u32>,
-    started: Vec<bool>,
+    register: Register,
     arrivals: Arrivals,
     outbox: Outbox,
     solver: MaxMin,
@@ -79,7 +79,7 @@ impl<'a> FluidNetwork<'a> {
             now: SimTime::ZERO,
             announced: Vec::with_capacity(scenario.flows().len()),
             paths: Vec::new(),
-            started: Vec::new(),
+            register: Register::default(),
             arrivals: Arrivals::default(),
             outbox: Outbox::default(),
             solver: MaxMin::new((0..topology.channel_count()).map(capacity)),
@@ -167,7 +167,7 @@ impl<'a> FluidNetwork<'a> {
     }
 
     fn internal(&self, time: SimTime) -> f64 {
-        if time >= self.origin { time.since(self.origin).ps() as f64 } else { -(self.origin.since(time).ps() as f64) }
+        time.ps_after(self.origin)
     }
 }
 
@@ -177,11 +177,7 @@ impl Network for FluidNetwork<'_> {
     }
 
     fn start_flow(&mut self, f: FlowStart<'_>) {
-        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
-        if self.started.len() <= f.flow.index() {
-            self.started.resize(f.flow.index() + 1, false);
-        }
-        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        self.register.admit(self.now, &f);
         let order = self.announced.len() as u32;
         let ack = f.acknowledge.then(|| ack_latency(self.topology, self.transport, f.ack_path));
         self.announced.push(Announced {

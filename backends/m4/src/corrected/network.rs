@@ -17,7 +17,7 @@ use super::features::{FEATURES, Setting, exp};
 use super::perceptron::{Activations, Perceptron};
 use mixlab_contract::ideal::{ack_latency, bottleneck};
 use mixlab_contract::{
-    Event, EventKind, FlowIndex, FlowStart, Network, Scenario, SimDuration, SimTime, Topology, Transport,
+    Event, EventKind, FlowIndex, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology, Transport,
 };
 use mixlab_flowsim::calendar::{Arrivals, Outbox};
 use mixlab_flowsim::heap::TimeHeap;
@@ -105,7 +105,7 @@ pub struct CorrectedNetwork<'a, W: Watch = ()> {
     origin: SimTime,
     now: SimTime,
     announced: Vec<Announced>,
-    started: Vec<bool>,
+    register: Register,
     arrivals: Arrivals,
     outbox: Outbox,
     ends: TimeHeap,
@@ -156,7 +156,7 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
             now: SimTime::ZERO,
             announced: Vec::with_capacity(scenario.flows().len()),
-            started: Vec::new(),
+            register: Register::default(),
             arrivals: Arrivals::default(),
             outbox: Outbox::default(),
             ends: TimeHeap::default(),
@@ -289,7 +289,7 @@ impl<'a, W: Watch> CorrectedNetwork<'a, W> {
     }
 
     fn internal(&self, time: SimTime) -> f64 {
-        if time >= self.origin { time.since(self.origin).ps() as f64 } else { -(self.origin.since(time).ps() as f64) }
+        time.ps_after(self.origin)
     }
 }
 
@@ -299,11 +299,7 @@ impl<W: Watch> Network for CorrectedNetwork<'_, W> {
     }
 
     fn start_flow(&mut self, f: FlowStart<'_>) {
-        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
-        if self.started.len() <= f.flow.index() {
-            self.started.resize(f.flow.index() + 1, false);
-        }
-        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        self.register.admit(self.now, &f);
         let order = self.announced.len() as u32;
         let (terms, entry) = enter(&mut self.state, self.topology, self.transport, &f);
         let ack = f.acknowledge.then(|| ack_latency(self.topology, self.transport, f.ack_path));

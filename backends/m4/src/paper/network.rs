@@ -21,7 +21,7 @@ use crate::calendar::{Arrivals, Outbox};
 use crate::capacity::Capacity;
 use crate::numerics::Simd;
 use mixlab_contract::{
-    Event, EventKind, FlowStart, Network, Scenario, SimDuration, SimTime, Topology, Transport, Unsupported,
+    Event, EventKind, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology, Transport, Unsupported,
 };
 use mixlab_flowsim::heap::Heap;
 
@@ -66,7 +66,7 @@ pub struct M4Network<'a> {
     rules: Rules,
     now: SimTime,
     announced: Vec<Announced>,
-    started: Vec<bool>,
+    register: Register,
     arrivals: Arrivals,
     outbox: Outbox,
     /// Predicted ends.
@@ -125,7 +125,7 @@ impl<'a> M4Network<'a> {
             rules,
             now: SimTime::ZERO,
             announced: Vec::with_capacity(scenario.flows().len()),
-            started: Vec::new(),
+            register: Register::default(),
             arrivals: Arrivals::default(),
             outbox: Outbox::default(),
             ends: Heap::default(),
@@ -345,11 +345,7 @@ impl Network for M4Network<'_> {
     }
 
     fn start_flow(&mut self, f: FlowStart<'_>) {
-        assert!(f.start >= self.now, "flow {:?} starts in the past", f.flow);
-        if self.started.len() <= f.flow.index() {
-            self.started.resize(f.flow.index() + 1, false);
-        }
-        assert!(!std::mem::replace(&mut self.started[f.flow.index()], true), "flow {:?} is started twice", f.flow);
+        self.register.admit(self.now, &f);
         self.arrivals.push(f.start, self.announced.len() as u32);
         self.announced.push(Announced::new(self.topology, self.transport, &f));
     }
