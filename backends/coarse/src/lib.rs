@@ -9,6 +9,8 @@ pub mod backend;
 pub mod control;
 pub mod fabric;
 pub mod network;
+mod sender;
+mod steady;
 
 pub use backend::CoarseBackend;
 pub use network::CoarseNetwork;

@@ -10,16 +10,16 @@
 //! Δ is the shortest latency of a path over two links, but at most the time of 1.2 packets: a flow's delivery in a tick is never
 //! reported before the tick ends, so whatever a driver starts because of it is in time. Within a tick, times are real numbers.
 //!
-//! **Steady phases are skipped.** Where nobody has come or gone for two periods of 24 RTTs and all speeds are alike in both, everybody
-//! goes on at them for as long as it took to get there, but not up to the next arrival or near anybody's end; then it is measured
-//! again. So a phase costs the logarithm of its length, and the clock of ticks is behind that of the simulation by what was skipped.
+//! Steady phases are skipped (`steady.rs`).
 
-use crate::control::{Ack, Laws, Rate, bytes_per_ns};
+use crate::control::{Ack, Laws, bytes_per_ns};
 use crate::fabric::{Fabric, Train};
+use crate::sender::{Card, Sender, window};
+use crate::steady::Steady;
 use mixlab_contract::ideal::ack_latency;
 use mixlab_contract::{
-    CongestionControl, Event, EventKind, FlowIndex, FlowStart, Network, Register, Scenario, SimDuration, SimTime,
-    Topology, Transport,
+    CongestionControl, Event, EventKind, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology,
+    Transport,
 };
 use mixlab_flowsim::calendar::{Arrivals, Outbox};
 use mixlab_flowsim::terms::base_rtt;
@@ -31,62 +31,8 @@ const TICK_PACKETS: f64 = 1.2;
 const SHORTEST_TICK: f64 = 100.0;
 /// ACKs that take longer than so many RTTs of an idle network (with ACKs in the data queue) are counted then.
 const LATEST: f64 = 32.0;
-/// Speeds are measured over so many RTTs of an idle network.
-const PERIOD: f64 = 24.0;
-/// They are steady if they differ by no more than this part from one period to the next.
-const ALIKE: f64 = 0.03;
-/// What is skipped at once, as a multiple of the time since somebody came or went.
-const STRETCH: f64 = 1.0;
 /// HPCC: utilisation is averaged over this time, ns.
 const TELEMETRY: f64 = 12_000.0;
-
-/// A flow, announced, active or gone.
-#[derive(Clone, Debug)]
-struct Sender {
-    flow: FlowIndex,
-    start: SimTime,
-    /// ns after the origin.
-    begin: f64,
-    /// Delivered when its speed was last measured, and the speed then, bytes per tick.
-    measured: (u64, f64),
-    terms: Terms,
-    /// Its path is `routes[first..first + hops]`, its ACK path the `ack_hops` channels behind it.
-    first: usize,
-    hops: u16,
-    ack_hops: u16,
-    /// From the end of a packet's transmission at the sender to its ACK, ns, and the same from its begin.
-    echo: f64,
-    rtt: f64,
-    /// Bytes on the wire: in all, sent, delivered, acknowledged.
-    volume: u64,
-    sent: u64,
-    delivered: u64,
-    acknowledged: u64,
-    /// When it may send next, ns.
-    ready: f64,
-    rate: Rate,
-    /// Window at this rate, bytes on the wire.
-    window: u64,
-    ack: Option<SimDuration>,
-}
-
-impl Sender {
-    /// Whether it has to wait for ACKs.
-    fn bound(&self) -> bool {
-        self.sent - self.acknowledged >= self.window
-    }
-}
-
-/// A network card: flows that have something left to send over one channel.
-#[derive(Clone, Debug, Default)]
-struct Card {
-    flows: Vec<u32>,
-    /// Whose turn it is.
-    turn: usize,
-    /// When it is worth looking again, ns.
-    wake: f64,
-    listed: bool,
-}
 
 /// An ACK on its way: the train, and when it arrives.
 type Echo = (Train, f64);
@@ -169,7 +115,7 @@ impl<'a> CoarseNetwork<'a> {
             echoes: vec![Vec::new(); ((LATEST * rtt / length) as usize).next_power_of_two()],
             active: 0,
             trains: 0,
-            steady: Steady { period: ((PERIOD * rtt / length).ceil() as u64).max(1), ..Steady::default() },
+            steady: Steady::new(rtt, length),
         }
     }
 
@@ -243,7 +189,7 @@ impl<'a> CoarseNetwork<'a> {
         }
         self.active += 1;
         self.steady.present.push(order);
-        self.change();
+        self.steady.change(self.tick, self.skipped);
     }
 
     fn acknowledge(&mut self, train: &Train, time: f64) {
@@ -482,61 +428,7 @@ impl<'a> CoarseNetwork<'a> {
                 self.outbox.push(train.flow, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
             }
             self.active -= 1;
-            self.change();
-        }
-    }
-
-    /// Somebody came or went.
-    fn change(&mut self) {
-        let now = self.tick + self.skipped;
-        (self.steady.since, self.steady.changed, self.steady.calm) = (self.tick, now, false);
-    }
-
-    /// Looks, once a period in which nothing began or ended has passed, how fast everybody is, and decides how much to skip.
-    fn measure(&mut self) {
-        let length = self.steady.period;
-        if self.tick < self.steady.since + length {
-            return;
-        }
-        self.steady.since = self.tick;
-        let now = self.tick + self.skipped;
-        let senders = &mut self.senders;
-        self.steady.present.retain(|f| {
-            let s = &senders[*f as usize];
-            s.delivered < s.volume
-        });
-        let mut longest = (now - self.steady.changed) as f64 * STRETCH;
-        let moved = std::mem::replace(&mut self.steady.trains, self.trains) != self.trains;
-        let mut same = std::mem::replace(&mut self.steady.calm, true);
-        for f in &self.steady.present {
-            let s = &mut senders[*f as usize];
-            let speed = (s.delivered - s.measured.0) as f64 / length as f64;
-            same &= (speed - s.measured.1).abs() <= ALIKE * s.measured.1.max(speed);
-            s.measured = (s.delivered, speed);
-            if speed > 0.0 {
-                longest = longest.min((s.volume - s.sent) as f64 / speed - length as f64);
-            }
-        }
-        if !moved {
-            // A deadlock of pauses: nobody will ever move again unless somebody comes, and not even then.
-            self.steady.skip = u64::MAX;
-        } else if same && longest >= length as f64 {
-            self.steady.skip = longest as u64;
-        }
-    }
-
-    /// Skips `ticks` of the steady phase: everybody goes on as measured.
-    fn skip(&mut self, ticks: u64) {
-        self.skipped += ticks;
-        for f in &self.steady.present {
-            let s = &mut self.senders[*f as usize];
-            let packets = (s.measured.1 * ticks as f64) as u64 / self.packet;
-            let bytes = (packets * self.packet).min((s.volume - s.sent) / self.packet * self.packet);
-            s.sent += bytes;
-            s.delivered += bytes;
-            s.acknowledged += bytes;
-            s.measured.0 += bytes;
-            s.rate.shift(bytes, &self.laws);
+            self.steady.change(self.tick, self.skipped);
         }
     }
 
@@ -548,33 +440,6 @@ impl<'a> CoarseNetwork<'a> {
     fn external(&self, t: f64) -> SimTime {
         self.origin + SimDuration::from_ps((t * 1e3).ceil() as u64)
     }
-}
-
-/// Watches for phases in which nobody comes or goes and speeds stay as they are.
-#[derive(Clone, Debug, Default)]
-struct Steady {
-    /// Ticks between two measurements.
-    period: u64,
-    /// Flows that may be active.
-    present: Vec<u32>,
-    /// Tick (without those skipped) of the last measurement or change.
-    since: u64,
-    /// Tick (with those skipped) of the last change.
-    changed: u64,
-    /// Whether nothing changed since the last measurement.
-    calm: bool,
-    /// Trains moved up to then.
-    trains: u64,
-    /// Ticks to skip.
-    skip: u64,
-}
-
-/// Window at a rate, bytes on the wire: a sender begins no packet once so much is not acknowledged.
-fn window(transport: &Transport, rate: f64) -> u64 {
-    let Some(window) = transport.window else { return u64::MAX };
-    let share = if transport.variable_window { rate / bytes_per_ns(transport.max_rate) } else { 1.0 };
-    let packets = (window.0 as f64 * share / transport.payload.0 as f64).ceil().max(1.0);
-    packets as u64 * (transport.payload.0 + transport.data_header().0)
 }
 
 impl Network for CoarseNetwork<'_> {
@@ -637,11 +502,12 @@ impl Network for CoarseNetwork<'_> {
             if self.active == 0 {
                 self.tick += rest;
             } else if rest > 0 {
-                self.skip(rest);
+                self.skipped += rest;
+                self.steady.pass(rest, &mut self.senders, &self.laws, self.packet);
             }
             self.steady.skip = 0;
             self.advance();
-            self.measure();
+            self.steady.measure(&mut self.senders, self.tick, self.skipped, self.trains);
         }
     }
 }

@@ -1,0 +1,61 @@
+//! Senders: flows and the network cards they share.
+
+use crate::control::{Rate, bytes_per_ns};
+use mixlab_contract::{FlowIndex, SimDuration, SimTime, Transport};
+use mixlab_flowsim::Terms;
+
+/// A flow, announced, active or gone.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub flow: FlowIndex,
+    pub start: SimTime,
+    /// ns after the origin.
+    pub begin: f64,
+    /// Delivered when its speed was last measured, and the speed then, bytes per tick.
+    pub measured: (u64, f64),
+    pub terms: Terms,
+    /// Its path is `routes[first..first + hops]`, its ACK path the `ack_hops` channels behind it.
+    pub first: usize,
+    pub hops: u16,
+    pub ack_hops: u16,
+    /// From the end of a packet's transmission at the sender to its ACK, ns, and the same from its begin.
+    pub echo: f64,
+    pub rtt: f64,
+    /// Bytes on the wire: in all, sent, delivered, acknowledged.
+    pub volume: u64,
+    pub sent: u64,
+    pub delivered: u64,
+    pub acknowledged: u64,
+    /// When it may send next, ns.
+    pub ready: f64,
+    pub rate: Rate,
+    /// Window at this rate, bytes on the wire.
+    pub window: u64,
+    pub ack: Option<SimDuration>,
+}
+
+impl Sender {
+    /// Whether it has to wait for ACKs.
+    pub fn bound(&self) -> bool {
+        self.sent - self.acknowledged >= self.window
+    }
+}
+
+/// A network card: flows that have something left to send over one channel.
+#[derive(Clone, Debug, Default)]
+pub struct Card {
+    pub flows: Vec<u32>,
+    /// Whose turn it is.
+    pub turn: usize,
+    /// When it is worth looking again, ns.
+    pub wake: f64,
+    pub listed: bool,
+}
+
+/// Window at a rate, bytes on the wire: a sender begins no packet once so much is not acknowledged.
+pub fn window(transport: &Transport, rate: f64) -> u64 {
+    let Some(window) = transport.window else { return u64::MAX };
+    let share = if transport.variable_window { rate / bytes_per_ns(transport.max_rate) } else { 1.0 };
+    let packets = (window.0 as f64 * share / transport.payload.0 as f64).ceil().max(1.0);
+    packets as u64 * (transport.payload.0 + transport.data_header().0)
+}
