@@ -15,6 +15,7 @@ mod figures;
 mod hostile;
 mod import;
 mod layers;
+mod losses;
 mod probe;
 mod program;
 mod python;

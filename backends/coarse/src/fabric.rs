@@ -5,6 +5,7 @@
 //! in(c)                  bytes that came over channel c and wait in the switch behind it
 //! threshold of a switch  max(0, pool − Σ (in(c) − headroom used))     in(c) above it: what is too much is headroom, and c is paused
 //! resume                 no headroom used, and in(c) < 1248 or in(c) + 2496 ≤ threshold
+//! drop                   headroom is used and all that is set aside for c would be exceeded, or the switch's buffer
 //! ```
 //!
 //! The rules are those of the packet engine's switches; here they are looked at once per tick, when its arrivals and departures are
@@ -39,12 +40,21 @@ pub struct Train {
     pub flow: u32,
     /// Where the channel that it waits for stands in the routes.
     pub place: u32,
-    /// Bytes on the wire.
+    /// Its first packet, counted from the flow's first, without those passed over with steady phases.
+    pub from: u32,
+    /// Bytes on the wire; 0 in a NACK.
     pub bytes: u32,
     /// Packets.
     pub packets: u16,
     /// Hops after that channel.
     pub ahead: u16,
+}
+
+impl Train {
+    /// Whether, on its way back, it tells of a gap: only packets in order are acknowledged.
+    pub fn is_nack(&self) -> bool {
+        self.bytes == 0
+    }
 }
 
 /// ECN thresholds, bytes, and the probability at the upper one.
@@ -86,6 +96,8 @@ pub struct Channel {
     /// Of it, in headroom, and the headroom set aside for it.
     headroom: u64,
     reserve: u64,
+    /// What has left of it in this tick, and in the last one.
+    left: [u64; 2],
     /// Whether it is on the list of channels to look at for pauses.
     watched: bool,
     marking: Option<Marking>,
@@ -113,10 +125,10 @@ pub struct Fabric {
     pub channels: Vec<Channel>,
     switches: Vec<Switch>,
     watched: Vec<u32>,
+    /// Whether anybody obeys pauses.
+    pfc: bool,
     /// Pauses ordered so far.
     pub pauses: u64,
-    /// Trains so far that a real switch would have had to drop, wholly or in part.
-    pub overruns: u64,
 }
 
 impl Fabric {
@@ -127,26 +139,32 @@ impl Fabric {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
+            pfc: transport.pfc,
             pauses: 0,
-            overruns: 0,
         }
     }
 
-    /// Bytes come over channel `c` into a switch.
-    pub fn enter(&mut self, c: u32, bytes: u32) {
+    /// Bytes come over channel `c` into a switch; whether there was room for them.
+    pub fn admit(&mut self, c: u32, bytes: u32) -> bool {
         let channel = &mut self.channels[c as usize];
         let v = &mut self.switches[channel.head as usize];
         let bytes = u64::from(bytes);
+        // A tick's arrivals are counted before its departures: as many of these are expected as in the last tick.
+        let leaving = channel.left[1].saturating_sub(channel.left[0]);
+        let full = channel.headroom > 0 && channel.headroom + bytes > channel.reserve + leaving;
+        if full || v.inside + bytes > v.buffer + leaving {
+            return false;
+        }
         channel.inside += bytes;
         v.inside += bytes;
         if channel.wanted {
             channel.headroom += bytes;
             v.headroom += bytes;
         }
-        self.overruns += u64::from(channel.headroom > channel.reserve || v.inside > v.buffer);
         if !std::mem::replace(&mut channel.watched, true) {
             self.watched.push(c);
         }
+        true
     }
 
     /// Bytes that came over channel `c` leave its switch.
@@ -156,6 +174,7 @@ impl Fabric {
         let bytes = u64::from(bytes);
         let freed = channel.headroom.min(bytes);
         channel.inside -= bytes;
+        channel.left[0] += bytes;
         channel.headroom -= freed;
         v.inside -= bytes;
         v.headroom -= freed;
@@ -164,6 +183,7 @@ impl Fabric {
     /// Pauses and resumes, once all of a tick has moved; `t` is its middle, and the next one's is `next`.
     pub fn settle(&mut self, t: f64, next: f64) {
         let (channels, switches, pauses) = (&mut self.channels, &mut self.switches, &mut self.pauses);
+        let pfc = self.pfc;
         self.watched.retain(|c| {
             let c = &mut channels[*c as usize];
             let v = &mut switches[c.head as usize];
@@ -178,13 +198,16 @@ impl Fabric {
                 v.headroom += c.headroom;
             }
             if c.wanted != before {
-                c.orders.push_back((t + c.reaction, c.wanted));
+                if pfc {
+                    c.orders.push_back((t + c.reaction, c.wanted));
+                }
                 *pauses += u64::from(c.wanted);
             }
             while let Some((_, order)) = c.orders.front().filter(|(at, _)| *at <= next) {
                 c.paused = *order;
                 c.orders.pop_front();
             }
+            c.left = [0, c.left[0]];
             c.watched = c.paused || c.wanted || c.inside > 0 || !c.orders.is_empty();
             c.watched
         });
@@ -276,6 +299,7 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
         inside: 0,
         headroom: 0,
         reserve: headroom(topology, transport, c),
+        left: [0; 2],
         watched: false,
         marking: marking.map(|m| Marking { low: m.k_min.0 as f64, high: m.k_max.0 as f64, most: m.p_max }),
         acks: (0.0, 0),
@@ -283,8 +307,8 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
     }
 }
 
-/// A switch: its pool is its buffer less the headroom of all ports and queues, of which at most 80 % of the buffer. Without PFC
-/// nothing is set aside and nobody is paused; hosts take in all that comes.
+/// A switch: its pool is its buffer less the headroom of all ports and queues, of which at most 80 % of the buffer. Hosts
+/// take in all that comes.
 fn switch(topology: &Topology, transport: &Transport, node: NodeId) -> Switch {
     const ENDLESS: u64 = u64::MAX >> 1;
     let buffer = transport.buffer.0;
@@ -293,7 +317,7 @@ fn switch(topology: &Topology, transport: &Transport, node: NodeId) -> Switch {
     }
     let ports = topology.outgoing(node).iter();
     let reserved: u64 = ports.map(|c| LOSSLESS_QUEUES * headroom(topology, transport, *c)).sum();
-    let pool = if transport.pfc { buffer - reserved.min((buffer as f64 * 0.8) as u64) } else { ENDLESS };
+    let pool = buffer - reserved.min((buffer as f64 * 0.8) as u64);
     Switch { buffer, pool, ..Switch::default() }
 }
 

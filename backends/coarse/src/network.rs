@@ -3,7 +3,8 @@
 //! ```text
 //! tick [t, t + Δ):  ACKs that arrive  →  rates, windows
 //!                   senders           →  trains into the first switches       round robin, window, pacing
-//!                   channels          →  trains one hop on, upstream channels first, so that a train can cross all hops in one tick
+//!                   channels          →  trains one hop on, upstream channels first, so that a train can cross all hops in one tick;
+//!                                        what finds no room is dropped, a gap makes the receiver send a NACK, that a go-back-N
 //!                   pauses            →  hold from the next tick on
 //! ```
 //!
@@ -34,7 +35,10 @@ const LATEST: f64 = 32.0;
 /// HPCC: utilisation is averaged over this time, ns.
 const TELEMETRY: f64 = 12_000.0;
 
-/// An ACK on its way: the train, and when it arrives.
+/// No second NACK for the same byte within this time, ns.
+const NACK_INTERVAL: f64 = 500_000.0;
+
+/// An ACK or NACK on its way, and when it arrives: the train that it answers, with the first packet that has not arrived.
 type Echo = (Train, f64);
 
 /// The coarse network. Memory: O(flows announced · hops + channels).
@@ -70,6 +74,9 @@ pub struct CoarseNetwork<'a> {
     echoes: Vec<Vec<Echo>>,
     active: usize,
     trains: u64,
+    drops: u64,
+    /// By flow: until when no second NACK for the same byte is sent, ns, and that byte.
+    nacks: Vec<(f64, u64)>,
     steady: Steady,
 }
 
@@ -115,6 +122,8 @@ impl<'a> CoarseNetwork<'a> {
             echoes: vec![Vec::new(); ((LATEST * rtt / length) as usize).next_power_of_two()],
             active: 0,
             trains: 0,
+            drops: 0,
+            nacks: Vec::new(),
             steady: Steady::new(rtt, length),
         }
     }
@@ -129,9 +138,9 @@ impl<'a> CoarseNetwork<'a> {
         self.fabric.pauses
     }
 
-    /// Trains so far that a real switch would have had to drop: the model is lossless.
-    pub fn overruns(&self) -> u64 {
-        self.fabric.overruns
+    /// Packets dropped so far.
+    pub fn drops(&self) -> u64 {
+        self.drops
     }
 
     /// One tick: [t, end).
@@ -179,14 +188,7 @@ impl<'a> CoarseNetwork<'a> {
     fn begin(&mut self, order: u32) {
         let s = &mut self.senders[order as usize];
         s.ready = s.begin - self.skipped as f64 * self.length;
-        let c = self.routes[s.first];
-        let card = &mut self.cards[c as usize];
-        card.flows.push(order);
-        card.wake = card.wake.min(s.ready);
-        if !std::mem::replace(&mut card.listed, true) {
-            card.wake = s.ready;
-            self.busy_cards.push(c);
-        }
+        self.enlist(order);
         self.active += 1;
         self.steady.present.push(order);
         self.steady.change(self.tick, self.skipped);
@@ -194,12 +196,20 @@ impl<'a> CoarseNetwork<'a> {
 
     fn acknowledge(&mut self, train: &Train, time: f64) {
         let tick = self.tick;
+        let s = &mut self.senders[train.flow as usize];
+        let bound = s.bound();
+        s.acknowledged = s.acknowledged.max(s.byte(train.from, self.packet));
+        if train.is_nack() {
+            self.go_back(train.flow, time);
+        } else if s.sent < s.acknowledged {
+            // What was sent again arrived in time the first time.
+            self.skip_ahead(train.flow);
+        }
         let s = &self.senders[train.flow as usize];
         if s.sent == s.volume {
             // It has nothing left that a rate or a window could hold back.
             return;
         }
-        let bound = s.bound();
         let path = &self.routes[s.first..s.first + usize::from(s.hops)];
         let mut utilisation = 0.0;
         if let Some(ticks) = self.telemetry {
@@ -213,7 +223,6 @@ impl<'a> CoarseNetwork<'a> {
         }
         let c = path[0];
         let s = &mut self.senders[train.flow as usize];
-        s.acknowledged += u64::from(train.bytes);
         let packet = self.packet as f64;
         let before = s.rate.now;
         if s.rate.due <= time {
@@ -239,6 +248,40 @@ impl<'a> CoarseNetwork<'a> {
         }
         let card = &mut self.cards[c as usize];
         card.wake = card.wake.min(s.ready);
+    }
+
+    /// A NACK: the flow sends again from what has arrived on.
+    fn go_back(&mut self, order: u32, time: f64) {
+        let s = &mut self.senders[order as usize];
+        let all_sent = s.sent == s.volume;
+        s.sent = s.acknowledged;
+        if all_sent && s.sent < s.volume {
+            s.ready = s.ready.max(time);
+            self.enlist(order);
+        }
+    }
+
+    /// More has arrived than the flow has sent since it went back.
+    fn skip_ahead(&mut self, order: u32) {
+        let s = &mut self.senders[order as usize];
+        s.sent = s.acknowledged;
+        if s.sent == s.volume {
+            let card = &mut self.cards[self.routes[s.first] as usize];
+            card.flows.retain(|f| *f != order);
+        }
+    }
+
+    /// A flow has something to send over its card.
+    fn enlist(&mut self, order: u32) {
+        let s = &self.senders[order as usize];
+        let c = self.routes[s.first];
+        let card = &mut self.cards[c as usize];
+        card.flows.push(order);
+        card.wake = card.wake.min(s.ready);
+        if !std::mem::replace(&mut card.listed, true) {
+            card.wake = s.ready;
+            self.busy_cards.push(c);
+        }
     }
 
     /// A network card sends what it may, round robin, until `end`.
@@ -297,6 +340,7 @@ impl<'a> CoarseNetwork<'a> {
             if self.transport.rate_bound {
                 s.ready = clock - bytes as f64 * pace + bytes as f64 / s.rate.now;
             }
+            let from = ((s.sent - s.passed) / packet) as u32;
             s.sent += bytes;
             carried += bytes;
             let done = s.sent == s.volume;
@@ -306,6 +350,7 @@ impl<'a> CoarseNetwork<'a> {
                 clear: 1.0,
                 flow: order,
                 place: s.first as u32 + 1,
+                from,
                 bytes: bytes as u32,
                 packets: bytes.div_ceil(packet) as u16,
                 ahead: s.hops - 2,
@@ -332,8 +377,11 @@ impl<'a> CoarseNetwork<'a> {
     /// A train comes over channel `over` and waits for the next one.
     fn arrive(&mut self, over: u32, train: Train) {
         let next = self.routes[train.place as usize];
-        self.fabric.enter(over, train.bytes);
         self.trains += 1;
+        if !self.fabric.admit(over, train.bytes) {
+            self.drops += u64::from(train.packets);
+            return;
+        }
         let channel = &mut self.fabric.channels[next as usize];
         channel.backlog += u64::from(train.bytes);
         channel.inbox.push(train);
@@ -401,8 +449,25 @@ impl<'a> CoarseNetwork<'a> {
         }
     }
 
-    fn deliver(&mut self, train: Train, end: f64) {
-        let s = &self.senders[train.flow as usize];
+    /// A train has come to its receiver.
+    fn deliver(&mut self, mut train: Train, end: f64) {
+        let s = &mut self.senders[train.flow as usize];
+        let (expected, begin) = (s.delivered, s.byte(train.from, self.packet));
+        if begin > expected {
+            let nack = &mut self.nacks[train.flow as usize];
+            let now = train.time + self.skipped as f64 * self.length;
+            if now < nack.0 && nack.1 == expected {
+                return;
+            }
+            *nack = (now + NACK_INTERVAL, expected);
+            (train.bytes, train.packets) = (0, 1);
+        } else if begin + u64::from(train.bytes) <= expected {
+            // It was sent again in vain.
+            return;
+        } else {
+            s.delivered = begin + u64::from(train.bytes);
+        }
+        train.from = (s.delivered - s.passed).div_ceil(self.packet) as u32;
         let behind = s.first + usize::from(s.hops);
         let ack_path = behind..behind + usize::from(s.ack_hops);
         let ack = self.transport.ack_size().0 as f64 * f64::from(train.packets);
@@ -417,15 +482,19 @@ impl<'a> CoarseNetwork<'a> {
         let slot = tick as usize % self.echoes.len();
         self.echoes[slot].push((train, time));
         let s = &mut self.senders[train.flow as usize];
-        s.delivered += u64::from(train.bytes);
         if s.delivered == s.volume {
+            // What it would send again until the last ACK comes is left out.
+            s.acknowledged = s.volume;
             let skipped = self.skipped as f64 * self.length;
             let fct = s.terms.fct_ps((train.time + skipped - s.begin) * 1e3);
-            let (start, flow, ack) = (s.start, s.flow, s.ack);
+            let (start, flow, ack, rewound) = (s.start, s.flow, s.ack, s.sent < s.volume);
             let time = (start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
             self.outbox.push(train.flow, Event { time, flow, kind: EventKind::Delivered });
             if let Some(ack) = ack {
                 self.outbox.push(train.flow, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
+            }
+            if rewound {
+                self.skip_ahead(train.flow);
             }
             self.active -= 1;
             self.steady.change(self.tick, self.skipped);
@@ -469,12 +538,14 @@ impl Network for CoarseNetwork<'_> {
             volume: t.wire_bytes(f.size).0,
             sent: 0,
             delivered: 0,
+            passed: 0,
             acknowledged: 0,
             ready: 0.0,
             rate: self.laws.start(u64::from(f.flow.0)),
             window: window(t, self.laws.most),
             ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
         });
+        self.nacks.push((f64::NEG_INFINITY, 0));
         self.arrivals.push(f.start, order);
     }
 
@@ -507,7 +578,12 @@ impl Network for CoarseNetwork<'_> {
             }
             self.steady.skip = 0;
             self.advance();
-            self.steady.measure(&mut self.senders, self.tick, self.skipped, self.trains);
+            let stuck = || {
+                let waits = |c: &u32| self.cards[*c as usize].wake < f64::INFINITY;
+                let held = |c: &u32| self.fabric.channels[*c as usize].paused;
+                self.echoes.iter().all(Vec::is_empty) && self.busy_cards.iter().all(|c| held(c) || !waits(c))
+            };
+            self.steady.measure(&mut self.senders, (self.tick, self.skipped), self.trains, stuck);
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Sender {
     pub sent: u64,
     pub delivered: u64,
     pub acknowledged: u64,
+    /// Of them, passed over with steady phases: a multiple of a full packet.
+    pub passed: u64,
     /// When it may send next, ns.
     pub ready: f64,
     pub rate: Rate,
@@ -35,6 +37,11 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// The first byte of a packet, counted without those passed over.
+    pub fn byte(&self, packets: u32, packet: u64) -> u64 {
+        (self.passed + u64::from(packets) * packet).min(self.volume)
+    }
+
     /// Whether it has to wait for ACKs.
     pub fn bound(&self) -> bool {
         self.sent - self.acknowledged >= self.window

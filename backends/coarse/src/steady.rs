@@ -44,8 +44,15 @@ impl Steady {
 
     /// Looks, once a period in which nothing began or ended has passed, how fast everybody is, and decides how much to skip.
     ///
-    /// `tick` ticks are done besides `skipped` ones, and `trains` trains have moved.
-    pub fn measure(&mut self, senders: &mut [Sender], tick: u64, skipped: u64, trains: u64) {
+    /// `tick` ticks are done besides `skipped` ones, and `trains` trains have moved; `stuck` says whether nobody waits for an ACK or
+    /// for the time to send.
+    pub fn measure(
+        &mut self,
+        senders: &mut [Sender],
+        (tick, skipped): (u64, u64),
+        trains: u64,
+        stuck: impl FnOnce() -> bool,
+    ) {
         let length = self.period;
         if tick < self.since + length {
             return;
@@ -67,10 +74,10 @@ impl Steady {
                 longest = longest.min((s.volume - s.sent) as f64 / speed - length as f64);
             }
         }
-        if !moved {
-            // A deadlock of pauses: nobody will ever move again unless somebody comes, and not even then.
+        if !moved && stuck() {
+            // A deadlock of pauses, or what is left has been dropped and has no NACK: nobody moves unless somebody comes.
             self.skip = u64::MAX;
-        } else if same && longest >= length as f64 {
+        } else if moved && same && longest >= length as f64 {
             self.skip = longest as u64;
         }
     }
@@ -80,10 +87,11 @@ impl Steady {
         for f in &self.present {
             let s = &mut senders[*f as usize];
             let packets = (s.measured.1 * ticks as f64) as u64 / packet;
-            let bytes = (packets * packet).min((s.volume - s.sent) / packet * packet);
+            let bytes = (packets * packet).min((s.volume - s.sent.max(s.delivered)) / packet * packet);
             s.sent += bytes;
             s.delivered += bytes;
             s.acknowledged += bytes;
+            s.passed += bytes;
             s.measured.0 += bytes;
             s.rate.shift(bytes, laws);
         }
