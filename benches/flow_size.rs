@@ -2,13 +2,14 @@
 //!
 //! The same 100 flows between the same hosts at the same max load (0.5; 32 hosts, the shipped mix's transport), with sizes of
 //! 10 KB to 1 GB: gaps grow with sizes, so contention is the same and only bytes differ. `packet` costs what the packets cost;
-//! flowsim and m4 cost what the flows cost. CPU time; the fluids' is the best of twenty runs, since other work on the machine
-//! can only slow a run down. Arguments `most=BYTES` and `flows=N` change the largest size and the number of flows.
+//! flowsim and m4 cost what the flows cost; coarse costs what the changes of speed cost. CPU time; the fluids' is the best of
+//! twenty runs, coarse's of three, since other work on the machine can only slow a run down. Arguments `most=BYTES` and `flows=N` change the largest size and the number of flows.
 
 use cpu_time::ThreadTime;
 use mixlab::spec::json::Document;
 use mixlab::spec::{LoadedMix, SizeDistribution, load_mixes};
 use mixlab::workload::{Generator, WorkloadOptions, scenario};
+use mixlab_coarse::CoarseBackend;
 use mixlab_contract::{Backend, Scenario, Silent};
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::M4Backend;
@@ -42,8 +43,8 @@ fn main() {
     let m4 = M4Backend::shipped().unwrap_or_else(|e| panic!("{e}"));
     let nr_flows = argument("flows", 100) as usize;
     println!(
-        "{:>11} {:>12} {:>12} {:>12} {:>12} {:>13}",
-        "bytes", "packet s", "flowsim s", "m4 s", "m4 us/event", "packet ÷ m4"
+        "{:>11} {:>12} {:>12} {:>12} {:>12} {:>13} {:>12} {:>15}",
+        "bytes", "packet s", "flowsim s", "m4 s", "m4 us/event", "packet ÷ m4", "coarse s", "packet ÷ coarse"
     );
     for size in SIZES.into_iter().filter(|s| *s <= argument("most", u64::MAX)) {
         let mut mix: LoadedMix = base.clone();
@@ -56,10 +57,12 @@ fn main() {
         let (packet, _) = cost(&PacketBackend::NS3, &scenario, 1);
         let (fluid, _) = cost(&FlowsimBackend::window(), &scenario, 20);
         let (learned, events) = cost(&m4, &scenario, 20);
+        let (ticks, _) = cost(&CoarseBackend, &scenario, 3);
         let per_event = learned / events as f64 * 1e6;
         println!(
-            "{size:>11} {packet:>12.4} {fluid:>12.5} {learned:>12.5} {per_event:>12.1} {:>13.2}",
-            packet / learned
+            "{size:>11} {packet:>12.4} {fluid:>12.5} {learned:>12.5} {per_event:>12.1} {:>13.2} {ticks:>12.5} {:>15.2}",
+            packet / learned,
+            packet / ticks
         );
     }
 }
