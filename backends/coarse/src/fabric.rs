@@ -12,7 +12,9 @@
 
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::{ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Lossless queues of a port for which headroom is set aside.
 const LOSSLESS_QUEUES: u64 = 2;
@@ -60,39 +62,102 @@ struct Marking {
 pub struct Channel {
     /// ns per byte.
     pub pace: f64,
-    /// Largest number of hops before it on any path: upstream channels are served first.
-    pub level: usize,
-    /// Node it enters.
-    pub head: u32,
-    /// What waits for it.
-    pub queue: VecDeque<Train>,
-    /// What arrived in this tick.
-    pub inbox: Vec<Train>,
-    /// Bytes of both.
+    /// What waits for it; the last `fresh` trains arrived in this tick.
+    queue: VecDeque<Train>,
+    fresh: usize,
+    /// Their bytes.
     pub backlog: u64,
     /// Until when its link is busy, ns.
     pub clock: f64,
     /// Whether its sender is paused.
     pub paused: bool,
-    /// Whether its receiver wants it to be, and what it has said on the way: when it takes effect, and what.
-    wanted: bool,
-    orders: VecDeque<(f64, bool)>,
-    /// From a change of mind at the receiver to the first byte that arrives or is missing because of it, ns.
-    reaction: f64,
-    /// Whether it is on its level's list of channels with work.
-    pub listed: bool,
-    /// in(c).
-    inside: u64,
-    /// Of it, in headroom, and the headroom set aside for it.
-    headroom: u64,
-    reserve: u64,
-    /// Whether it is on the list of channels to look at for pauses.
-    watched: bool,
     marking: Option<Marking>,
     /// Bytes of ACKs that the link carries besides, and the tick they are of.
     acks: (f64, u64),
     /// HPCC: running utilisation and the tick it is of.
     busy: (f64, u64),
+}
+
+/// The far end of a channel: what came over it into a switch and waits there.
+#[derive(Clone, Debug)]
+struct Input {
+    /// Node it belongs to.
+    node: u32,
+    /// Whether it is on the list of inputs to look at for pauses.
+    watched: bool,
+    /// Whether it wants the sender to be paused, and what it has said on the way: when it takes effect, and what.
+    wanted: bool,
+    orders: VecDeque<(f64, bool)>,
+    /// From a change of mind to the first byte that arrives or is missing because of it, ns.
+    reaction: f64,
+    /// in(c).
+    inside: u64,
+    /// Of it, in headroom, and the headroom set aside for it.
+    headroom: u64,
+    reserve: u64,
+}
+
+/// Channels with trains to send, as sets of bits: those of a level leave in order of their numbers without being sorted.
+#[derive(Clone, Debug)]
+pub struct Agenda {
+    /// By channel, its bit; by bit, its channel.
+    bits: Vec<u32>,
+    channels: Vec<u32>,
+    /// Words of each level.
+    levels: Vec<Range<usize>>,
+    words: Vec<u64>,
+    /// Those of the level that is served: what comes to it meanwhile waits for the next tick.
+    turn: Vec<u64>,
+}
+
+impl Agenda {
+    /// An empty one; channels are served by level.
+    pub fn new(levels: &[usize]) -> Self {
+        let (mut bits, mut channels, mut ranges) = (vec![0; levels.len()], Vec::<u32>::new(), Vec::new());
+        for level in 0..=levels.iter().copied().max().unwrap_or(0) {
+            let from = channels.len();
+            for (c, _) in levels.iter().enumerate().filter(|(_, l)| **l == level) {
+                bits[c] = channels.len() as u32;
+                channels.push(c as u32);
+            }
+            channels.resize(channels.len().next_multiple_of(64), u32::MAX);
+            ranges.push(from / 64..channels.len() / 64);
+        }
+        let words = vec![0; channels.len() / 64];
+        Self { bits, channels, levels: ranges, turn: words.clone(), words }
+    }
+
+    /// How many levels there are.
+    pub fn levels(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// Channel `c` has trains to send.
+    pub fn insert(&mut self, c: u32) {
+        let bit = self.bits[c as usize];
+        self.words[bit as usize / 64] |= 1 << (bit % 64);
+    }
+
+    /// Channel `c` has none.
+    pub fn remove(&mut self, c: u32) {
+        let bit = self.bits[c as usize];
+        self.words[bit as usize / 64] &= !(1 << (bit % 64));
+    }
+
+    /// It is the turn of the channels of a level that are here now; its words.
+    pub fn open(&mut self, level: usize) -> Range<usize> {
+        let range = self.levels[level].clone();
+        self.turn[range.clone()].copy_from_slice(&self.words[range.clone()]);
+        range
+    }
+
+    /// The next channel of a word whose turn it is.
+    pub fn take(&mut self, word: usize) -> Option<u32> {
+        let left = &mut self.turn[word];
+        let bit = 64 * word + left.trailing_zeros() as usize;
+        *left &= left.checked_sub(1)?;
+        Some(self.channels[bit])
+    }
 }
 
 /// A switch's buffer; hosts have none.
@@ -111,6 +176,9 @@ struct Switch {
 pub struct Fabric {
     /// By channel.
     pub channels: Vec<Channel>,
+    /// Channels with trains to send.
+    pub agenda: Agenda,
+    inputs: Vec<Input>,
     switches: Vec<Switch>,
     watched: Vec<u32>,
     /// Pauses ordered so far.
@@ -120,11 +188,13 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// An empty one. Cost: O(nodes + channels).
-    pub fn new(scenario: &Scenario) -> Self {
+    /// An empty one whose channels are served by level. Cost: O(nodes + channels).
+    pub fn new(scenario: &Scenario, levels: &[usize]) -> Self {
         let (topology, transport) = (scenario.topology(), scenario.transport());
         Self {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),
+            agenda: Agenda::new(levels),
+            inputs: (0..topology.channel_count() as u32).map(|c| empty(topology, transport, ChannelId(c))).collect(),
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
             pauses: 0,
@@ -132,62 +202,80 @@ impl Fabric {
         }
     }
 
+    /// A train comes over channel `over` and waits for channel `next`, in `order` among the trains of this tick.
+    #[inline(always)]
+    pub fn arrive(&mut self, over: u32, next: u32, train: Train, order: impl Fn(&Train, &Train) -> Ordering) {
+        self.enter(over, train.bytes);
+        self.channels[next as usize].join(train, order);
+        self.agenda.insert(next);
+    }
+
     /// Bytes come over channel `c` into a switch.
-    pub fn enter(&mut self, c: u32, bytes: u32) {
-        let channel = &mut self.channels[c as usize];
-        let v = &mut self.switches[channel.head as usize];
+    #[inline]
+    fn enter(&mut self, c: u32, bytes: u32) {
+        let input = &mut self.inputs[c as usize];
+        let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
-        channel.inside += bytes;
+        input.inside += bytes;
         v.inside += bytes;
-        if channel.wanted {
-            channel.headroom += bytes;
+        if input.wanted {
+            input.headroom += bytes;
             v.headroom += bytes;
         }
-        self.overruns += u64::from(channel.headroom > channel.reserve || v.inside > v.buffer);
-        if !std::mem::replace(&mut channel.watched, true) {
+        self.overruns += u64::from(input.headroom > input.reserve || v.inside > v.buffer);
+        if !std::mem::replace(&mut input.watched, true) {
             self.watched.push(c);
         }
     }
 
     /// Bytes that came over channel `c` leave its switch.
     pub fn leave(&mut self, c: u32, bytes: u32) {
-        let channel = &mut self.channels[c as usize];
-        let v = &mut self.switches[channel.head as usize];
+        let input = &mut self.inputs[c as usize];
+        let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
-        let freed = channel.headroom.min(bytes);
-        channel.inside -= bytes;
-        channel.headroom -= freed;
+        let freed = input.headroom.min(bytes);
+        input.inside -= bytes;
+        input.headroom -= freed;
         v.inside -= bytes;
         v.headroom -= freed;
     }
 
     /// Pauses and resumes, once all of a tick has moved; `t` is its middle, and the next one's is `next`.
     pub fn settle(&mut self, t: f64, next: f64) {
-        let (channels, switches, pauses) = (&mut self.channels, &mut self.switches, &mut self.pauses);
-        self.watched.retain(|c| {
-            let c = &mut channels[*c as usize];
-            let v = &mut switches[c.head as usize];
-            let threshold = v.pool.saturating_sub(v.inside - v.headroom);
-            let before = c.wanted;
-            if c.wanted {
-                let low = c.inside < RESUME_FLOOR || c.inside + RESUME_OFFSET <= threshold;
-                c.wanted = c.headroom > 0 || !low;
-            } else if c.inside > threshold {
-                c.wanted = true;
-                c.headroom = c.inside - threshold;
-                v.headroom += c.headroom;
-            }
-            if c.wanted != before {
-                c.orders.push_back((t + c.reaction, c.wanted));
-                *pauses += u64::from(c.wanted);
-            }
-            while let Some((_, order)) = c.orders.front().filter(|(at, _)| *at <= next) {
-                c.paused = *order;
-                c.orders.pop_front();
-            }
-            c.watched = c.paused || c.wanted || c.inside > 0 || !c.orders.is_empty();
-            c.watched
-        });
+        let mut kept = 0;
+        for i in 0..self.watched.len() {
+            let c = self.watched[i];
+            self.decide(c, t, next);
+            // Written whether or not it stays: who does is hard to predict.
+            self.watched[kept] = c;
+            kept += usize::from(self.inputs[c as usize].watched);
+        }
+        self.watched.truncate(kept);
+    }
+
+    /// Whether input `c` wants a pause now, and whether its sender is paused in the next tick.
+    fn decide(&mut self, c: u32, t: f64, next: f64) {
+        let input = &mut self.inputs[c as usize];
+        let v = &mut self.switches[input.node as usize];
+        let threshold = v.pool.saturating_sub(v.inside - v.headroom);
+        let before = input.wanted;
+        if input.wanted {
+            let low = input.inside < RESUME_FLOOR || input.inside + RESUME_OFFSET <= threshold;
+            input.wanted = input.headroom > 0 || !low;
+        } else if input.inside > threshold {
+            input.wanted = true;
+            input.headroom = input.inside - threshold;
+            v.headroom += input.headroom;
+        }
+        if input.wanted != before {
+            input.orders.push_back((t + input.reaction, input.wanted));
+            self.pauses += u64::from(input.wanted);
+        }
+        while let Some((_, order)) = input.orders.pop_front_if(|(at, _)| *at <= next) {
+            self.channels[c as usize].paused = order;
+        }
+        // Once no order is on its way, the sender is paused if that is wanted.
+        input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
     }
 
     /// How long a byte that comes to channel `c` now has to wait, ns.
@@ -200,40 +288,65 @@ impl Fabric {
 impl Channel {
     /// Prepares the link for tick `tick`: ACKs of the last one go first. An idle link's clock stays behind: it is as good as free.
     pub fn open(&mut self, tick: u64) {
-        let (bytes, of) = self.acks;
-        if of + 1 >= tick {
-            self.clock += bytes * self.pace;
-            self.acks.0 = 0.0;
-        }
+        let (bytes, of) = std::mem::take(&mut self.acks);
+        let late = if of + 1 >= tick { bytes } else { 0.0 };
+        self.clock += late * self.pace;
     }
 
     /// ACKs of tick `tick` that the link carries besides.
     pub fn carry(&mut self, bytes: f64, tick: u64) {
-        if self.acks.1 != tick {
-            self.acks = (0.0, tick);
+        let (before, of) = self.acks;
+        self.acks = (if of == tick { before + bytes } else { bytes }, tick);
+    }
+
+    /// A train comes, and stands before those of this tick that it is before in `order`.
+    #[inline(always)]
+    pub fn join(&mut self, train: Train, order: impl Fn(&Train, &Train) -> Ordering) {
+        self.backlog += u64::from(train.bytes);
+        let mut place = self.queue.len();
+        let first = place - self.fresh;
+        self.queue.push_back(train);
+        self.fresh += 1;
+        while place > first && order(&train, &self.queue[place - 1]).is_lt() {
+            self.queue.swap(place - 1, place);
+            place -= 1;
         }
-        self.acks.0 += bytes;
     }
 
-    /// The link sends `train`; when its last byte leaves.
-    pub fn send(&mut self, train: &Train) -> f64 {
-        self.clock = (self.clock + f64::from(train.bytes) * self.pace).max(train.time);
-        self.clock
+    /// Those who come from now on stand behind all that are here.
+    pub fn line_up(&mut self) {
+        self.fresh = 0;
     }
 
-    /// Whether `train` may leave, as it could begin before `end`.
-    pub fn may_send(&self, train: &Train, end: f64) -> bool {
-        !self.paused && self.clock.max(train.time - f64::from(train.bytes) * self.pace) < end
+    /// Whether anything waits for it.
+    pub fn waits(&self) -> bool {
+        !self.queue.is_empty()
     }
 
-    /// Takes the first train in the queue, if it may leave.
-    pub fn next(&mut self, end: f64) -> Option<Train> {
+    /// The link sends the first train in the queue, if that can begin before `end`.
+    #[inline(always)]
+    pub fn send(&mut self, end: f64) -> Option<Train> {
         let first = self.queue.front()?;
-        if self.may_send(first, end) { self.queue.pop_front() } else { None }
+        let duration = f64::from(first.bytes) * self.pace;
+        if self.paused || self.clock.max(first.time - duration) >= end {
+            return None;
+        }
+        let mut train = self.queue.pop_front()?;
+        self.backlog -= u64::from(train.bytes);
+        self.clock = (self.clock + duration).max(train.time);
+        train.waited += (self.clock - train.time) as f32;
+        train.time = self.clock;
+        let unmarked = self.unmarked();
+        if unmarked < 1.0 {
+            for _ in 0..train.packets {
+                train.clear *= unmarked;
+            }
+        }
+        Some(train)
     }
 
     /// Probability that a packet that leaves now is not marked.
-    pub fn unmarked(&self) -> f32 {
+    fn unmarked(&self) -> f32 {
         let queue = self.backlog as f64;
         match self.marking {
             Some(m) if queue > m.high => 0.0,
@@ -262,24 +375,27 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
     let marking = transport.marking_at(rate).filter(|_| transport.ecn && heeds);
     Channel {
         pace: 8e9 / rate.0 as f64,
-        level: 0,
-        head: topology.head(c).0,
         queue: VecDeque::new(),
-        inbox: Vec::new(),
+        fresh: 0,
         backlog: 0,
         clock: 0.0,
         paused: false,
-        wanted: false,
-        orders: VecDeque::new(),
-        reaction: 2.0 * topology.link(c).delay.ps() as f64 / 1e3,
-        listed: false,
-        inside: 0,
-        headroom: 0,
-        reserve: headroom(topology, transport, c),
-        watched: false,
         marking: marking.map(|m| Marking { low: m.k_min.0 as f64, high: m.k_max.0 as f64, most: m.p_max }),
         acks: (0.0, 0),
         busy: (0.0, 0),
+    }
+}
+
+fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
+    Input {
+        node: topology.head(c).0,
+        watched: false,
+        wanted: false,
+        orders: VecDeque::new(),
+        reaction: 2.0 * topology.link(c).delay.ps() as f64 / 1e3,
+        inside: 0,
+        headroom: 0,
+        reserve: headroom(topology, transport, c),
     }
 }
 

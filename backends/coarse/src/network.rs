@@ -24,6 +24,7 @@ use mixlab_contract::{
 use mixlab_flowsim::calendar::{Arrivals, Outbox};
 use mixlab_flowsim::terms::base_rtt;
 use mixlab_flowsim::{Rules, Terms};
+use std::cmp::Ordering;
 
 /// Longest tick, in packets at the highest rate of a sender: 1 µs at 10 Gb/s.
 const TICK_PACKETS: f64 = 1.2;
@@ -33,9 +34,6 @@ const SHORTEST_TICK: f64 = 100.0;
 const LATEST: f64 = 32.0;
 /// HPCC: utilisation is averaged over this time, ns.
 const TELEMETRY: f64 = 12_000.0;
-
-/// An ACK on its way: the train, and when it arrives.
-type Echo = (Train, f64);
 
 /// The coarse network. Memory: O(flows announced · hops + channels).
 #[derive(Clone, Debug)]
@@ -64,10 +62,8 @@ pub struct CoarseNetwork<'a> {
     /// By channel.
     cards: Vec<Card>,
     busy_cards: Vec<u32>,
-    /// Channels with work, by level.
-    levels: Vec<Vec<u32>>,
-    /// By tick, modulo their number.
-    echoes: Vec<Vec<Echo>>,
+    /// Trains that were delivered, with the time when their ACKs arrive; by its tick, modulo their number.
+    echoes: Vec<Vec<Train>>,
     active: usize,
     trains: u64,
     steady: Steady,
@@ -83,12 +79,10 @@ impl<'a> CoarseNetwork<'a> {
         let delay = topology.links().iter().map(|l| l.delay.ps()).min().unwrap_or(0) as f64 / 1e3;
         let length = (2.0 * delay).min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
         // Of all paths at once: what is announced later must not change the order in which channels are served.
-        let (mut fabric, mut levels) = (Fabric::new(scenario), 0);
+        let mut levels = vec![0; topology.channel_count()];
         for flow in scenario.indices() {
             for (hop, c) in scenario.path(flow).iter().enumerate() {
-                let level = &mut fabric.channels[c.index()].level;
-                *level = hop.max(*level);
-                levels = levels.max(hop + 1);
+                levels[c.index()] = hop.max(levels[c.index()]);
             }
         }
         Self {
@@ -98,7 +92,7 @@ impl<'a> CoarseNetwork<'a> {
             telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. })
                 .then_some(TELEMETRY / length),
             packet,
-            fabric,
+            fabric: Fabric::new(scenario, &levels),
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
             now: SimTime::ZERO,
             tick: 0,
@@ -111,7 +105,6 @@ impl<'a> CoarseNetwork<'a> {
             outbox: Outbox::default(),
             cards: vec![Card::default(); topology.channel_count()],
             busy_cards: Vec::new(),
-            levels: vec![Vec::new(); levels],
             echoes: vec![Vec::new(); ((LATEST * rtt / length) as usize).next_power_of_two()],
             active: 0,
             trains: 0,
@@ -143,12 +136,11 @@ impl<'a> CoarseNetwork<'a> {
                 self.begin(order);
             }
         }
-        let slot = self.tick as usize % self.echoes.len();
+        let slot = self.slot(self.tick);
         let mut echoes = std::mem::take(&mut self.echoes[slot]);
-        let name = |t: &Train| self.senders[t.flow as usize].flow;
-        echoes.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(name(&a.0).cmp(&name(&b.0))));
-        for (train, time) in echoes.drain(..) {
-            self.acknowledge(&train, time);
+        echoes.sort_unstable_by(|a, b| by_time(&self.senders, a, b));
+        for train in echoes.drain(..) {
+            self.acknowledge(&train);
         }
         self.echoes[slot] = echoes;
         let mut i = 0;
@@ -164,12 +156,14 @@ impl<'a> CoarseNetwork<'a> {
                 i += 1;
             }
         }
-        for level in 0..self.levels.len() {
-            let mut list = std::mem::take(&mut self.levels[level]);
-            list.sort_unstable();
-            list.retain(|c| self.forward(*c, end));
-            list.append(&mut self.levels[level]);
-            self.levels[level] = list;
+        for level in 0..self.fabric.agenda.levels() {
+            for word in self.fabric.agenda.open(level) {
+                while let Some(c) = self.fabric.agenda.take(word) {
+                    if !self.forward(c, end) {
+                        self.fabric.agenda.remove(c);
+                    }
+                }
+            }
         }
         let middle = t + 0.5 * self.length;
         self.fabric.settle(middle, middle + self.length);
@@ -192,8 +186,8 @@ impl<'a> CoarseNetwork<'a> {
         self.steady.change(self.tick, self.skipped);
     }
 
-    fn acknowledge(&mut self, train: &Train, time: f64) {
-        let tick = self.tick;
+    fn acknowledge(&mut self, train: &Train) {
+        let (tick, time) = (self.tick, train.time);
         let s = &self.senders[train.flow as usize];
         if s.sent == s.volume {
             // It has nothing left that a rate or a window could hold back.
@@ -244,22 +238,22 @@ impl<'a> CoarseNetwork<'a> {
     /// A network card sends what it may, round robin, until `end`.
     fn send(&mut self, c: u32, t: f64, end: f64) {
         let packet = self.packet;
+        let (card, senders) = (&mut self.cards[c as usize], &mut self.senders);
         let channel = &mut self.fabric.channels[c as usize];
         channel.open(self.tick);
-        channel.clock = channel.clock.max(t);
+        let pace = channel.pace;
+        let mut clock = channel.clock.max(t);
         let mut carried = 0u64;
-        let mut card = std::mem::take(&mut self.cards[c as usize]);
         loop {
-            let clock = self.fabric.channels[c as usize].clock;
             if clock >= end {
                 card.wake = clock;
                 break;
             }
             // Whose turn it is among those that may send now; else who may first.
             let (mut chosen, mut earliest, mut open) = (None, f64::INFINITY, 0);
-            for k in 0..card.flows.len() {
-                let at = (card.turn + k) % card.flows.len();
-                let s = &mut self.senders[card.flows[at] as usize];
+            let (before, after) = card.flows.split_at(card.turn);
+            for (k, order) in after.iter().chain(before).enumerate() {
+                let s = &mut senders[*order as usize];
                 if s.rate.due <= clock {
                     self.laws.tick(&mut s.rate, clock);
                     s.window = window(self.transport, s.rate.now);
@@ -270,30 +264,31 @@ impl<'a> CoarseNetwork<'a> {
                 open += 1;
                 earliest = earliest.min(s.ready);
                 if s.ready <= clock && chosen.is_none() {
-                    chosen = Some(at);
+                    chosen = Some((k, *order));
                 }
                 if chosen.is_some() && open > 1 {
                     break;
                 }
             }
-            let Some(at) = chosen else {
+            let Some((k, order)) = chosen else {
                 card.wake = earliest;
                 if earliest >= end {
                     break;
                 }
-                self.fabric.channels[c as usize].clock = earliest;
+                clock = earliest;
                 continue;
             };
-            let order = card.flows[at];
-            let s = &mut self.senders[order as usize];
-            let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
-            let pace = self.fabric.channels[c as usize].pace;
+            let s = &mut senders[order as usize];
             // Alone and not held back by pacing, all of a tick goes as one train.
             let whole = open == 1 && (!self.transport.rate_bound || s.rate.now >= self.laws.most);
-            let fits = if whole { (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room) } else { 1 };
+            let fits = if whole {
+                let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
+                (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room)
+            } else {
+                1
+            };
             let bytes = (fits * packet).min(s.volume - s.sent);
-            let clock = clock + bytes as f64 * pace;
-            self.fabric.channels[c as usize].clock = clock;
+            clock += bytes as f64 * pace;
             if self.transport.rate_bound {
                 s.ready = clock - bytes as f64 * pace + bytes as f64 / s.rate.now;
             }
@@ -307,10 +302,14 @@ impl<'a> CoarseNetwork<'a> {
                 flow: order,
                 place: s.first as u32 + 1,
                 bytes: bytes as u32,
-                packets: bytes.div_ceil(packet) as u16,
+                packets: if whole { bytes.div_ceil(packet) as u16 } else { 1 },
                 ahead: s.hops - 2,
             };
-            self.arrive(c, train);
+            let next = self.routes[train.place as usize];
+            self.trains += 1;
+            self.fabric.arrive(c, next, train, |a, b| by_time(senders, a, b));
+            let at = card.turn + k;
+            let at = if at < card.flows.len() { at } else { at - card.flows.len() };
             if done {
                 card.flows.remove(at);
                 card.turn = at;
@@ -323,22 +322,9 @@ impl<'a> CoarseNetwork<'a> {
         }
         card.wake = card.wake.max(t);
         let channel = &mut self.fabric.channels[c as usize];
+        channel.clock = clock;
         if let Some(ticks) = self.telemetry {
-            channel.note(carried as f64 * channel.pace / self.length, self.tick, ticks);
-        }
-        self.cards[c as usize] = card;
-    }
-
-    /// A train comes over channel `over` and waits for the next one.
-    fn arrive(&mut self, over: u32, train: Train) {
-        let next = self.routes[train.place as usize];
-        self.fabric.enter(over, train.bytes);
-        self.trains += 1;
-        let channel = &mut self.fabric.channels[next as usize];
-        channel.backlog += u64::from(train.bytes);
-        channel.inbox.push(train);
-        if !std::mem::replace(&mut channel.listed, true) {
-            self.levels[channel.level].push(next);
+            channel.note(carried as f64 * pace / self.length, self.tick, ticks);
         }
     }
 
@@ -346,62 +332,31 @@ impl<'a> CoarseNetwork<'a> {
     fn forward(&mut self, c: u32, end: f64) -> bool {
         let channel = &mut self.fabric.channels[c as usize];
         channel.open(self.tick);
+        channel.line_up();
         if channel.paused {
             channel.clock = channel.clock.max(end);
         }
-        let mut inbox = std::mem::take(&mut channel.inbox);
-        if inbox.len() > 1 {
-            let name = |t: &Train| self.senders[t.flow as usize].flow;
-            inbox.sort_unstable_by(|a, b| a.time.total_cmp(&b.time).then(name(a).cmp(&name(b))));
-        }
         let mut carried = 0u64;
-        while let Some(train) = self.fabric.channels[c as usize].next(end) {
+        while let Some(train) = self.fabric.channels[c as usize].send(end) {
             carried += u64::from(train.bytes);
-            self.pass(c, train, end);
-        }
-        for train in &inbox {
-            let channel = &mut self.fabric.channels[c as usize];
-            if channel.queue.is_empty() && channel.may_send(train, end) {
-                carried += u64::from(train.bytes);
-                self.pass(c, *train, end);
-            } else {
-                channel.queue.push_back(*train);
+            let place = train.place as usize;
+            self.fabric.leave(self.routes[place - 1], train.bytes);
+            if train.ahead == 0 {
+                self.deliver(&train, end);
+                continue;
             }
+            let train = Train { place: train.place + 1, ahead: train.ahead - 1, ..train };
+            self.trains += 1;
+            self.fabric.arrive(c, self.routes[place + 1], train, |a, b| by_time(&self.senders, a, b));
         }
-        inbox.clear();
-        self.fabric.channels[c as usize].inbox = inbox;
         let channel = &mut self.fabric.channels[c as usize];
         if let Some(ticks) = self.telemetry {
             channel.note(carried as f64 * channel.pace / self.length, self.tick, ticks);
         }
-        channel.listed = !channel.queue.is_empty();
-        channel.listed
+        channel.waits()
     }
 
-    /// A train leaves over channel `c`.
-    fn pass(&mut self, c: u32, mut train: Train, end: f64) {
-        let channel = &mut self.fabric.channels[c as usize];
-        channel.backlog -= u64::from(train.bytes);
-        let time = channel.send(&train);
-        train.waited += (time - train.time) as f32;
-        train.time = time;
-        let unmarked = channel.unmarked();
-        if unmarked < 1.0 {
-            for _ in 0..train.packets {
-                train.clear *= unmarked;
-            }
-        }
-        self.fabric.leave(self.routes[train.place as usize - 1], train.bytes);
-        if train.ahead == 0 {
-            self.deliver(train, end);
-        } else {
-            train.place += 1;
-            train.ahead -= 1;
-            self.arrive(c, train);
-        }
-    }
-
-    fn deliver(&mut self, train: Train, end: f64) {
+    fn deliver(&mut self, train: &Train, end: f64) {
         let s = &self.senders[train.flow as usize];
         let behind = s.first + usize::from(s.hops);
         let ack_path = behind..behind + usize::from(s.ack_hops);
@@ -414,8 +369,8 @@ impl<'a> CoarseNetwork<'a> {
             self.fabric.channels[*c as usize].carry(ack, self.tick);
         }
         let tick = ((time / self.length) as u64).clamp(self.tick + 1, self.tick + self.echoes.len() as u64 - 1);
-        let slot = tick as usize % self.echoes.len();
-        self.echoes[slot].push((train, time));
+        let slot = self.slot(tick);
+        self.echoes[slot].push(Train { time, ..*train });
         let s = &mut self.senders[train.flow as usize];
         s.delivered += u64::from(train.bytes);
         if s.delivered == s.volume {
@@ -430,6 +385,11 @@ impl<'a> CoarseNetwork<'a> {
             self.active -= 1;
             self.steady.change(self.tick, self.skipped);
         }
+    }
+
+    /// Where the echoes of a tick are; their number is a power of two.
+    fn slot(&self, tick: u64) -> usize {
+        tick as usize & (self.echoes.len() - 1)
     }
 
     /// ns after the origin.
@@ -510,4 +470,10 @@ impl Network for CoarseNetwork<'_> {
             self.steady.measure(&mut self.senders, self.tick, self.skipped, self.trains);
         }
     }
+}
+
+/// The order of trains that arrive in one tick; of equals not that of announcement, which is up to the driver.
+fn by_time(senders: &[Sender], a: &Train, b: &Train) -> Ordering {
+    let name = |t: &Train| senders[t.flow as usize].flow;
+    a.time.total_cmp(&b.time).then_with(|| name(a).cmp(&name(b)))
 }
