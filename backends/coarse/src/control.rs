@@ -51,9 +51,12 @@ pub struct Laws {
 
 /// A sender's rate and what its law remembers.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Rate {
     /// Rate now.
     pub now: f64,
+    /// The first tick of its timers: [`Laws::tick`] has nothing to do before.
+    pub due: f64,
     /// Bytes that must be acknowledged before the next update.
     update: u64,
     /// DCTCP and DCQCN: running share of marked packets.
@@ -68,8 +71,6 @@ pub struct Rate {
     marked: (bool, bool),
     /// DCQCN: next ticks of the α, decrease and increase timers.
     timers: [f64; 3],
-    /// The first of them: [`Laws::tick`] has nothing to do before.
-    pub due: f64,
     random: SplitMix,
 }
 

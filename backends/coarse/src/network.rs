@@ -14,7 +14,7 @@
 
 use crate::control::{Ack, Laws, bytes_per_ns};
 use crate::fabric::{Fabric, Train};
-use crate::sender::{Card, Sender, window};
+use crate::sender::{Card, Ends, Sender, window};
 use crate::steady::Steady;
 use mixlab_contract::ideal::ack_latency;
 use mixlab_contract::{
@@ -54,7 +54,9 @@ pub struct CoarseNetwork<'a> {
     skipped: u64,
     /// Length of a tick, ns.
     length: f64,
+    /// Flows in order of announcement.
     senders: Vec<Sender>,
+    ends: Vec<Ends>,
     routes: Vec<u32>,
     register: Register,
     arrivals: Arrivals,
@@ -99,6 +101,7 @@ impl<'a> CoarseNetwork<'a> {
             skipped: 0,
             length,
             senders: Vec::with_capacity(scenario.flows().len()),
+            ends: Vec::with_capacity(scenario.flows().len()),
             routes: Vec::new(),
             register: Register::default(),
             arrivals: Arrivals::default(),
@@ -172,8 +175,8 @@ impl<'a> CoarseNetwork<'a> {
 
     fn begin(&mut self, order: u32) {
         let s = &mut self.senders[order as usize];
-        s.ready = s.begin - self.skipped as f64 * self.length;
-        let c = self.routes[s.first];
+        s.ready = self.ends[order as usize].begin - self.skipped as f64 * self.length;
+        let c = self.routes[s.first as usize];
         let card = &mut self.cards[c as usize];
         card.flows.push(order);
         card.wake = card.wake.min(s.ready);
@@ -194,7 +197,8 @@ impl<'a> CoarseNetwork<'a> {
             return;
         }
         let bound = s.bound();
-        let path = &self.routes[s.first..s.first + usize::from(s.hops)];
+        let first = s.first as usize;
+        let path = &self.routes[first..first + usize::from(s.hops)];
         let mut utilisation = 0.0;
         if let Some(ticks) = self.telemetry {
             let w = self.transport.window.map_or(f64::INFINITY, |w| w.0 as f64);
@@ -300,7 +304,7 @@ impl<'a> CoarseNetwork<'a> {
                 waited: 0.0,
                 clear: 1.0,
                 flow: order,
-                place: s.first as u32 + 1,
+                place: s.first + 1,
                 bytes: bytes as u32,
                 packets: if whole { bytes.div_ceil(packet) as u16 } else { 1 },
                 ahead: s.hops - 2,
@@ -358,7 +362,7 @@ impl<'a> CoarseNetwork<'a> {
 
     fn deliver(&mut self, train: &Train, end: f64) {
         let s = &self.senders[train.flow as usize];
-        let behind = s.first + usize::from(s.hops);
+        let behind = s.first as usize + usize::from(s.hops);
         let ack_path = behind..behind + usize::from(s.ack_hops);
         let ack = self.transport.ack_size().0 as f64 * f64::from(train.packets);
         let mut time = train.time + s.echo;
@@ -375,11 +379,11 @@ impl<'a> CoarseNetwork<'a> {
         s.delivered += u64::from(train.bytes);
         if s.delivered == s.volume {
             let skipped = self.skipped as f64 * self.length;
-            let fct = s.terms.fct_ps((train.time + skipped - s.begin) * 1e3);
-            let (start, flow, ack) = (s.start, s.flow, s.ack);
-            let time = (start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
+            let (flow, ends) = (s.flow, &self.ends[train.flow as usize]);
+            let fct = ends.terms.fct_ps((train.time + skipped - ends.begin) * 1e3);
+            let time = (ends.start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
             self.outbox.push(train.flow, Event { time, flow, kind: EventKind::Delivered });
-            if let Some(ack) = ack {
+            if let Some(ack) = ends.ack {
                 self.outbox.push(train.flow, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
             }
             self.active -= 1;
@@ -417,11 +421,8 @@ impl Network for CoarseNetwork<'_> {
         let packet = self.packet as f64;
         self.senders.push(Sender {
             flow: f.flow,
-            start: f.start,
-            begin: self.internal(f.start),
             measured: (0, 0.0),
-            terms: Terms::of(Rules::Window, self.topology, t, &f),
-            first,
+            first: first as u32,
             hops: f.path.len() as u16,
             ack_hops: f.ack_path.len() as u16,
             echo: rtt - packet * self.fabric.channels[f.path[0].index()].pace,
@@ -433,6 +434,11 @@ impl Network for CoarseNetwork<'_> {
             ready: 0.0,
             rate: self.laws.start(u64::from(f.flow.0)),
             window: window(t, self.laws.most),
+        });
+        self.ends.push(Ends {
+            start: f.start,
+            begin: self.internal(f.start),
+            terms: Terms::of(Rules::Window, self.topology, t, &f),
             ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
         });
         self.arrivals.push(f.start, order);
