@@ -57,23 +57,24 @@ struct Marking {
     most: f64,
 }
 
-/// One direction of a link: the queue in front of it and what came over it.
+/// One direction of a link and the queue in front of it: two cache lines, what is looked at most in the first.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Channel {
-    /// ns per byte.
-    pub pace: f64,
     /// What waits for it; the last `fresh` trains arrived in this tick.
     queue: VecDeque<Train>,
-    fresh: usize,
-    /// Their bytes.
-    pub backlog: u64,
+    /// ns per byte.
+    pub pace: f64,
     /// Until when its link is busy, ns.
     pub clock: f64,
+    /// Bytes that wait for it.
+    pub backlog: u64,
+    fresh: u32,
     /// Whether its sender is paused.
     pub paused: bool,
-    marking: Option<Marking>,
     /// Bytes of ACKs that the link carries besides, and the tick they are of.
     acks: (f64, u64),
+    marking: Option<Marking>,
     /// HPCC: running utilisation and the tick it is of.
     busy: (f64, u64),
 }
@@ -304,7 +305,7 @@ impl Channel {
     pub fn join(&mut self, train: Train, order: impl Fn(&Train, &Train) -> Ordering) {
         self.backlog += u64::from(train.bytes);
         let mut place = self.queue.len();
-        let first = place - self.fresh;
+        let first = place - self.fresh as usize;
         self.queue.push_back(train);
         self.fresh += 1;
         while place > first && order(&train, &self.queue[place - 1]).is_lt() {
