@@ -5,8 +5,9 @@
 //!
 //! Left out: rounding to whole bit/s, the order of timers and ACKs within a tick, HPCC's counters that wrap.
 
+use crate::telemetry::Load;
 use mixlab_contract::conformance::SplitMix;
-use mixlab_contract::{BitsPerSec, CongestionControl, SimDuration, Transport};
+use mixlab_contract::{BitsPerSec, CongestionControl, Scenario, SimDuration};
 
 /// bit/s in bytes per ns.
 pub fn bytes_per_ns(rate: BitsPerSec) -> f64 {
@@ -32,10 +33,8 @@ pub struct Ack {
     pub clear: f64,
     /// From the end of the train's first transmission to the ACK.
     pub rtt: f64,
-    /// RTT of an idle network.
-    pub base_rtt: f64,
-    /// Largest utilisation plus queue ÷ window of the path, as HPCC's telemetry would show it.
-    pub utilisation: f64,
+    /// What HPCC's telemetry says.
+    pub load: Option<Load>,
     /// Bytes of a full packet.
     pub packet: f64,
 }
@@ -47,13 +46,18 @@ pub struct Laws {
     least: f64,
     /// Highest rate.
     pub most: f64,
+    /// HPCC: the RTT that utilisations are averaged over.
+    rtt: f64,
 }
 
 /// A sender's rate and what its law remembers.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Rate {
     /// Rate now.
     pub now: f64,
+    /// The first tick of its timers: [`Laws::tick`] has nothing to do before.
+    pub due: f64,
     /// Bytes that must be acknowledged before the next update.
     update: u64,
     /// DCTCP and DCQCN: running share of marked packets.
@@ -68,16 +72,15 @@ pub struct Rate {
     marked: (bool, bool),
     /// DCQCN: next ticks of the α, decrease and increase timers.
     timers: [f64; 3],
-    /// The first of them: [`Laws::tick`] has nothing to do before.
-    pub due: f64,
     random: SplitMix,
 }
 
 impl Laws {
-    /// Those of a transport.
-    pub fn of(transport: &Transport) -> Self {
+    /// Those of a scenario's transport.
+    pub fn of(scenario: &Scenario) -> Self {
+        let transport = scenario.transport();
         let (least, most) = (bytes_per_ns(transport.min_rate), bytes_per_ns(transport.max_rate));
-        Self { kind: transport.congestion_control, least, most }
+        Self { kind: transport.congestion_control, least, most, rtt: ns(scenario.base_rtt()) }
     }
 
     /// A sender that starts, at the highest rate.
@@ -120,8 +123,14 @@ impl Laws {
                 }
             }
             CongestionControl::Hpcc { target_utilisation, additive, .. } => {
-                let weight = (ack.packets * ack.packet / (rate.now * ack.base_rtt)).min(1.0);
-                rate.pair.0 += weight * (ack.utilisation - rate.pair.0);
+                let Some(load) = ack.load else { return };
+                if rate.update == 0 {
+                    // There is nothing yet that the first ACK could be compared with.
+                    rate.update = ack.sent;
+                    return;
+                }
+                let weight = (load.elapsed / self.rtt).min(1.0);
+                rate.pair.0 += weight * (load.utilisation - rate.pair.0);
                 let next = rate.pair.1 / (rate.pair.0 / target_utilisation) + bytes_per_ns(additive);
                 rate.now = next.clamp(self.least, self.most);
                 if ack.acknowledged > rate.update {

@@ -13,7 +13,9 @@
 
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::{ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Lossless queues of a port for which headroom is set aside.
 const LOSSLESS_QUEUES: u64 = 2;
@@ -21,6 +23,8 @@ const LOSSLESS_QUEUES: u64 = 2;
 const RESPONSE_BYTES: u64 = 3860;
 /// Rate above which headroom does not grow in ns-3, bit/s.
 const HEADROOM_RATE: u64 = 10_000_000_000;
+/// Bytes of a PFC frame.
+const PFC_BYTES: f64 = 43.0;
 /// A paused input below this many bytes is resumed whatever the threshold.
 const RESUME_FLOOR: u64 = 1248;
 /// Otherwise it must be this many bytes below the threshold.
@@ -42,6 +46,8 @@ pub struct Train {
     pub place: u32,
     /// Its first packet, counted from the flow's first, without those passed over with steady phases.
     pub from: u32,
+    /// HPCC: its ticket for stamps.
+    pub ticket: u32,
     /// Bytes on the wire; 0 in a NACK.
     pub bytes: u32,
     /// Packets.
@@ -65,32 +71,40 @@ struct Marking {
     most: f64,
 }
 
-/// One direction of a link: the queue in front of it and what came over it.
+/// One direction of a link and the queue in front of it: two cache lines, what is looked at most in the first.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Channel {
+    /// What waits for it; the last `fresh` trains arrived in this tick.
+    queue: VecDeque<Train>,
     /// ns per byte.
     pub pace: f64,
-    /// Largest number of hops before it on any path: upstream channels are served first.
-    pub level: usize,
-    /// Node it enters.
-    pub head: u32,
-    /// What waits for it.
-    pub queue: VecDeque<Train>,
-    /// What arrived in this tick.
-    pub inbox: Vec<Train>,
-    /// Bytes of both.
-    pub backlog: u64,
     /// Until when its link is busy, ns.
     pub clock: f64,
+    /// Bytes that wait for it.
+    pub backlog: u64,
+    fresh: u32,
     /// Whether its sender is paused.
     pub paused: bool,
-    /// Whether its receiver wants it to be, and what it has said on the way: when it takes effect, and what.
+    /// Bytes of ACKs that the link carries besides, and the tick they are of.
+    acks: (f64, u64),
+    marking: Option<Marking>,
+    /// Bytes sent so far, ACKs included.
+    pub sent: f64,
+}
+
+/// The far end of a channel: what came over it into a switch and waits there.
+#[derive(Clone, Debug)]
+struct Input {
+    /// Node it belongs to.
+    node: u32,
+    /// Whether it is on the list of inputs to look at for pauses.
+    watched: bool,
+    /// Whether it wants the sender to be paused, and what it has said on the way: when it takes effect, and what.
     wanted: bool,
     orders: VecDeque<(f64, bool)>,
-    /// From a change of mind at the receiver to the first byte that arrives or is missing because of it, ns.
+    /// From sending it to the first byte that arrives or is missing because of it, ns.
     reaction: f64,
-    /// Whether it is on its level's list of channels with work.
-    pub listed: bool,
     /// in(c).
     inside: u64,
     /// Of it, in headroom, and the headroom set aside for it.
@@ -98,13 +112,69 @@ pub struct Channel {
     reserve: u64,
     /// What has left of it in this tick, and in the last one.
     left: [u64; 2],
-    /// Whether it is on the list of channels to look at for pauses.
-    watched: bool,
-    marking: Option<Marking>,
-    /// Bytes of ACKs that the link carries besides, and the tick they are of.
-    acks: (f64, u64),
-    /// HPCC: running utilisation and the tick it is of.
-    busy: (f64, u64),
+}
+
+/// Channels with trains to send, as sets of bits: those of a level leave in order of their numbers without being sorted.
+#[derive(Clone, Debug)]
+pub struct Agenda {
+    /// By channel, its bit; by bit, its channel.
+    bits: Vec<u32>,
+    channels: Vec<u32>,
+    /// Words of each level.
+    levels: Vec<Range<usize>>,
+    words: Vec<u64>,
+    /// Those of the level that is served: what comes to it meanwhile waits for the next tick.
+    turn: Vec<u64>,
+}
+
+impl Agenda {
+    /// An empty one; channels are served by level.
+    pub fn new(levels: &[usize]) -> Self {
+        let (mut bits, mut channels, mut ranges) = (vec![0; levels.len()], Vec::<u32>::new(), Vec::new());
+        for level in 0..=levels.iter().copied().max().unwrap_or(0) {
+            let from = channels.len();
+            for (c, _) in levels.iter().enumerate().filter(|(_, l)| **l == level) {
+                bits[c] = channels.len() as u32;
+                channels.push(c as u32);
+            }
+            channels.resize(channels.len().next_multiple_of(64), u32::MAX);
+            ranges.push(from / 64..channels.len() / 64);
+        }
+        let words = vec![0; channels.len() / 64];
+        Self { bits, channels, levels: ranges, turn: words.clone(), words }
+    }
+
+    /// How many levels there are.
+    pub fn levels(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// Channel `c` has trains to send.
+    pub fn insert(&mut self, c: u32) {
+        let bit = self.bits[c as usize];
+        self.words[bit as usize / 64] |= 1 << (bit % 64);
+    }
+
+    /// Channel `c` has none.
+    pub fn remove(&mut self, c: u32) {
+        let bit = self.bits[c as usize];
+        self.words[bit as usize / 64] &= !(1 << (bit % 64));
+    }
+
+    /// It is the turn of the channels of a level that are here now; its words.
+    pub fn open(&mut self, level: usize) -> Range<usize> {
+        let range = self.levels[level].clone();
+        self.turn[range.clone()].copy_from_slice(&self.words[range.clone()]);
+        range
+    }
+
+    /// The next channel of a word whose turn it is.
+    pub fn take(&mut self, word: usize) -> Option<u32> {
+        let left = &mut self.turn[word];
+        let bit = 64 * word + left.trailing_zeros() as usize;
+        *left &= left.checked_sub(1)?;
+        Some(self.channels[bit])
+    }
 }
 
 /// A switch's buffer; hosts have none.
@@ -123,45 +193,69 @@ struct Switch {
 pub struct Fabric {
     /// By channel.
     pub channels: Vec<Channel>,
+    /// Channels with trains to send.
+    pub agenda: Agenda,
+    inputs: Vec<Input>,
     switches: Vec<Switch>,
     watched: Vec<u32>,
     /// Whether anybody obeys pauses.
     pfc: bool,
+    /// Bytes of a full packet.
+    packet: f64,
     /// Pauses ordered so far.
     pub pauses: u64,
+    /// Packets dropped so far.
+    pub drops: u64,
 }
 
 impl Fabric {
-    /// An empty one. Cost: O(nodes + channels).
-    pub fn new(scenario: &Scenario) -> Self {
+    /// An empty one whose channels are served by level. Cost: O(nodes + channels).
+    pub fn new(scenario: &Scenario, levels: &[usize]) -> Self {
         let (topology, transport) = (scenario.topology(), scenario.transport());
         Self {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),
+            agenda: Agenda::new(levels),
+            inputs: (0..topology.channel_count() as u32).map(|c| empty(topology, transport, ChannelId(c))).collect(),
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
             pfc: transport.pfc,
+            packet: (transport.payload.0 + transport.data_header().0) as f64,
             pauses: 0,
+            drops: 0,
         }
     }
 
-    /// Bytes come over channel `c` into a switch; whether there was room for them.
-    pub fn admit(&mut self, c: u32, bytes: u32) -> bool {
-        let channel = &mut self.channels[c as usize];
-        let v = &mut self.switches[channel.head as usize];
+    /// A train comes over channel `over` and waits for channel `next`, in `order` among the trains of this tick; or it is dropped.
+    #[inline(always)]
+    pub fn arrive(&mut self, over: u32, next: u32, train: Train, order: impl Fn(&Train, &Train) -> Ordering) -> bool {
+        if !self.admit(over, train.bytes) {
+            self.drops += u64::from(train.packets);
+            return false;
+        }
+        self.channels[next as usize].join(train, order);
+        self.agenda.insert(next);
+        true
+    }
+
+    /// Bytes come over channel `c` into a switch; whether there is room for them.
+    #[inline]
+    fn admit(&mut self, c: u32, bytes: u32) -> bool {
+        let input = &mut self.inputs[c as usize];
+        let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
         // A tick's arrivals are counted before its departures: as many of these are expected as in the last tick.
-        let leaving = channel.left[1].saturating_sub(channel.left[0]);
-        let full = channel.headroom > 0 && channel.headroom + bytes > channel.reserve + leaving;
+        let leaving = input.left[1].saturating_sub(input.left[0]);
+        let full = input.headroom > 0 && input.headroom + bytes > input.reserve + leaving;
         if full || v.inside + bytes > v.buffer + leaving {
             return false;
         }
-        channel.inside += bytes;
+        input.inside += bytes;
         v.inside += bytes;
-        if channel.wanted {
-            channel.headroom += bytes;
+        if input.wanted {
+            input.headroom += bytes;
             v.headroom += bytes;
         }
-        if !std::mem::replace(&mut channel.watched, true) {
+        if !std::mem::replace(&mut input.watched, true) {
             self.watched.push(c);
         }
         true
@@ -169,112 +263,143 @@ impl Fabric {
 
     /// Bytes that came over channel `c` leave its switch.
     pub fn leave(&mut self, c: u32, bytes: u32) {
-        let channel = &mut self.channels[c as usize];
-        let v = &mut self.switches[channel.head as usize];
+        let input = &mut self.inputs[c as usize];
+        let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
-        let freed = channel.headroom.min(bytes);
-        channel.inside -= bytes;
-        channel.left[0] += bytes;
-        channel.headroom -= freed;
+        let freed = input.headroom.min(bytes);
+        input.inside -= bytes;
+        input.left[0] += bytes;
+        input.headroom -= freed;
         v.inside -= bytes;
         v.headroom -= freed;
     }
 
     /// Pauses and resumes, once all of a tick has moved; `t` is its middle, and the next one's is `next`.
     pub fn settle(&mut self, t: f64, next: f64) {
-        let (channels, switches, pauses) = (&mut self.channels, &mut self.switches, &mut self.pauses);
-        let pfc = self.pfc;
-        self.watched.retain(|c| {
-            let c = &mut channels[*c as usize];
-            let v = &mut switches[c.head as usize];
-            let threshold = v.pool.saturating_sub(v.inside - v.headroom);
-            let before = c.wanted;
-            if c.wanted {
-                let low = c.inside < RESUME_FLOOR || c.inside + RESUME_OFFSET <= threshold;
-                c.wanted = c.headroom > 0 || !low;
-            } else if c.inside > threshold {
-                c.wanted = true;
-                c.headroom = c.inside - threshold;
-                v.headroom += c.headroom;
-            }
-            if c.wanted != before {
-                if pfc {
-                    c.orders.push_back((t + c.reaction, c.wanted));
-                }
-                *pauses += u64::from(c.wanted);
-            }
-            while let Some((_, order)) = c.orders.front().filter(|(at, _)| *at <= next) {
-                c.paused = *order;
-                c.orders.pop_front();
-            }
-            c.left = [0, c.left[0]];
-            c.watched = c.paused || c.wanted || c.inside > 0 || !c.orders.is_empty();
-            c.watched
-        });
+        let mut kept = 0;
+        for i in 0..self.watched.len() {
+            let c = self.watched[i];
+            self.decide(c, t, next);
+            // Written whether or not it stays: who does is hard to predict.
+            self.watched[kept] = c;
+            kept += usize::from(self.inputs[c as usize].watched);
+        }
+        self.watched.truncate(kept);
     }
 
-    /// How long a byte that comes to channel `c` now has to wait, ns.
-    pub fn delay(&self, c: u32) -> f64 {
-        let channel = &self.channels[c as usize];
-        channel.backlog as f64 * channel.pace
+    /// Whether input `c` wants a pause now, and whether its sender is paused in the next tick.
+    fn decide(&mut self, c: u32, t: f64, next: f64) {
+        let input = &mut self.inputs[c as usize];
+        let v = &mut self.switches[input.node as usize];
+        let threshold = v.pool.saturating_sub(v.inside - v.headroom);
+        let before = input.wanted;
+        if input.wanted {
+            let low = input.inside < RESUME_FLOOR || input.inside + RESUME_OFFSET <= threshold;
+            input.wanted = input.headroom > 0 || !low;
+        } else if input.inside > threshold {
+            input.wanted = true;
+            input.headroom = input.inside - threshold;
+            v.headroom += input.headroom;
+        }
+        if input.wanted != before {
+            if self.pfc {
+                let delay = in_transit(&self.channels[c as usize ^ 1], t, self.packet);
+                input.orders.push_back((t + delay + input.reaction, input.wanted));
+            }
+            self.pauses += u64::from(input.wanted);
+        }
+        while let Some((_, order)) = input.orders.pop_front_if(|(at, _)| *at <= next) {
+            self.channels[c as usize].paused = order;
+        }
+        input.left = [0, input.left[0]];
+        // Once no order is on its way, the sender is paused if that is wanted.
+        input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
     }
+
+    /// How long an ACK that comes to channel `c` at `t` has to wait, ns: for what is in transmission, and unless ACKs go first for
+    /// what waits.
+    pub fn delay(&self, c: u32, t: f64, first: bool) -> f64 {
+        let channel = &self.channels[c as usize];
+        let behind = if first { 0.0 } else { channel.backlog as f64 * channel.pace };
+        behind + in_transit(channel, t, self.packet)
+    }
+}
+
+/// How long the packet that a link sends at `t` keeps it busy from then on, ns: on average half of one.
+fn in_transit(channel: &Channel, t: f64, packet: f64) -> f64 {
+    if channel.clock > t { 0.5 * packet * channel.pace } else { 0.0 }
 }
 
 impl Channel {
     /// Prepares the link for tick `tick`: ACKs of the last one go first. An idle link's clock stays behind: it is as good as free.
     pub fn open(&mut self, tick: u64) {
-        let (bytes, of) = self.acks;
-        if of + 1 >= tick {
-            self.clock += bytes * self.pace;
-            self.acks.0 = 0.0;
-        }
+        let (bytes, of) = std::mem::take(&mut self.acks);
+        let late = if of + 1 >= tick { bytes } else { 0.0 };
+        self.clock += late * self.pace;
     }
 
     /// ACKs of tick `tick` that the link carries besides.
     pub fn carry(&mut self, bytes: f64, tick: u64) {
-        if self.acks.1 != tick {
-            self.acks = (0.0, tick);
+        self.sent += bytes;
+        let (before, of) = self.acks;
+        self.acks = (if of == tick { before + bytes } else { bytes }, tick);
+    }
+
+    /// A train comes, and stands before those of this tick that it is before in `order`.
+    #[inline(always)]
+    pub fn join(&mut self, train: Train, order: impl Fn(&Train, &Train) -> Ordering) {
+        self.backlog += u64::from(train.bytes);
+        let mut place = self.queue.len();
+        let first = place - self.fresh as usize;
+        self.queue.push_back(train);
+        self.fresh += 1;
+        while place > first && order(&train, &self.queue[place - 1]).is_lt() {
+            self.queue.swap(place - 1, place);
+            place -= 1;
         }
-        self.acks.0 += bytes;
     }
 
-    /// The link sends `train`; when its last byte leaves.
-    pub fn send(&mut self, train: &Train) -> f64 {
-        self.clock = (self.clock + f64::from(train.bytes) * self.pace).max(train.time);
-        self.clock
+    /// Those who come from now on stand behind all that are here.
+    pub fn line_up(&mut self) {
+        self.fresh = 0;
     }
 
-    /// Whether `train` may leave, as it could begin before `end`.
-    pub fn may_send(&self, train: &Train, end: f64) -> bool {
-        !self.paused && self.clock.max(train.time - f64::from(train.bytes) * self.pace) < end
+    /// Whether anything waits for it.
+    pub fn waits(&self) -> bool {
+        !self.queue.is_empty()
     }
 
-    /// Takes the first train in the queue, if it may leave.
-    pub fn next(&mut self, end: f64) -> Option<Train> {
+    /// The link sends the first train in the queue, if that can begin before `end`.
+    #[inline(always)]
+    pub fn send(&mut self, end: f64) -> Option<Train> {
         let first = self.queue.front()?;
-        if self.may_send(first, end) { self.queue.pop_front() } else { None }
+        let duration = f64::from(first.bytes) * self.pace;
+        if self.paused || self.clock.max(first.time - duration) >= end {
+            return None;
+        }
+        let mut train = self.queue.pop_front()?;
+        self.backlog -= u64::from(train.bytes);
+        self.sent += f64::from(train.bytes);
+        self.clock = (self.clock + duration).max(train.time);
+        train.waited += (self.clock - train.time) as f32;
+        train.time = self.clock;
+        let unmarked = self.unmarked();
+        if unmarked < 1.0 {
+            for _ in 0..train.packets {
+                train.clear *= unmarked;
+            }
+        }
+        Some(train)
     }
 
     /// Probability that a packet that leaves now is not marked.
-    pub fn unmarked(&self) -> f32 {
+    fn unmarked(&self) -> f32 {
         let queue = self.backlog as f64;
         match self.marking {
             Some(m) if queue > m.high => 0.0,
             Some(m) if queue > m.low => (1.0 - m.most * (queue - m.low) / (m.high - m.low)) as f32,
             _ => 1.0,
         }
-    }
-
-    /// Notes that the link was busy for `share` of tick `tick`, averaged over `ticks`.
-    pub fn note(&mut self, share: f64, tick: u64, ticks: f64) {
-        let (busy, of) = self.busy;
-        let fade = 1.0 / (1.0 + (tick - of) as f64 / ticks);
-        self.busy = (busy * fade + share / ticks.max(1.0), tick);
-    }
-
-    /// Running utilisation at tick `tick`.
-    pub fn utilisation(&self, tick: u64, ticks: f64) -> f64 {
-        self.busy.0 / (1.0 + (tick - self.busy.1) as f64 / ticks)
     }
 }
 
@@ -285,25 +410,29 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
     let marking = transport.marking_at(rate).filter(|_| transport.ecn && heeds);
     Channel {
         pace: 8e9 / rate.0 as f64,
-        level: 0,
-        head: topology.head(c).0,
         queue: VecDeque::new(),
-        inbox: Vec::new(),
+        fresh: 0,
         backlog: 0,
         clock: 0.0,
         paused: false,
+        marking: marking.map(|m| Marking { low: m.k_min.0 as f64, high: m.k_max.0 as f64, most: m.p_max }),
+        acks: (0.0, 0),
+        sent: 0.0,
+    }
+}
+
+fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
+    let link = topology.link(c);
+    Input {
+        node: topology.head(c).0,
+        watched: false,
         wanted: false,
         orders: VecDeque::new(),
-        reaction: 2.0 * topology.link(c).delay.ps() as f64 / 1e3,
-        listed: false,
+        reaction: 2.0 * link.delay.ps() as f64 / 1e3 + PFC_BYTES * 8e9 / link.rate.0 as f64,
         inside: 0,
         headroom: 0,
         reserve: headroom(topology, transport, c),
         left: [0; 2],
-        watched: false,
-        marking: marking.map(|m| Marking { low: m.k_min.0 as f64, high: m.k_max.0 as f64, most: m.p_max }),
-        acks: (0.0, 0),
-        busy: (0.0, 0),
     }
 }
 

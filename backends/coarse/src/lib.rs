@@ -11,6 +11,7 @@ pub mod fabric;
 pub mod network;
 mod sender;
 mod steady;
+pub mod telemetry;
 
 pub use backend::CoarseBackend;
 pub use network::CoarseNetwork;

@@ -15,8 +15,9 @@
 
 use crate::control::{Ack, Laws, bytes_per_ns};
 use crate::fabric::{Fabric, Train};
-use crate::sender::{Card, Sender, window};
+use crate::sender::{Card, Ends, Sender, window};
 use crate::steady::Steady;
+use crate::telemetry::Telemetry;
 use mixlab_contract::ideal::ack_latency;
 use mixlab_contract::{
     CongestionControl, Event, EventKind, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology,
@@ -25,6 +26,7 @@ use mixlab_contract::{
 use mixlab_flowsim::calendar::{Arrivals, Outbox};
 use mixlab_flowsim::terms::base_rtt;
 use mixlab_flowsim::{Rules, Terms};
+use std::cmp::Ordering;
 
 /// Longest tick, in packets at the highest rate of a sender: 1 µs at 10 Gb/s.
 const TICK_PACKETS: f64 = 1.2;
@@ -32,14 +34,8 @@ const TICK_PACKETS: f64 = 1.2;
 const SHORTEST_TICK: f64 = 100.0;
 /// ACKs that take longer than so many RTTs of an idle network (with ACKs in the data queue) are counted then.
 const LATEST: f64 = 32.0;
-/// HPCC: utilisation is averaged over this time, ns.
-const TELEMETRY: f64 = 12_000.0;
-
 /// No second NACK for the same byte within this time, ns.
 const NACK_INTERVAL: f64 = 500_000.0;
-
-/// An ACK or NACK on its way, and when it arrives: the train that it answers, with the first packet that has not arrived.
-type Echo = (Train, f64);
 
 /// The coarse network. Memory: O(flows announced · hops + channels).
 #[derive(Clone, Debug)]
@@ -47,8 +43,8 @@ pub struct CoarseNetwork<'a> {
     topology: &'a Topology,
     transport: &'a Transport,
     laws: Laws,
-    /// Ticks over which utilisations are averaged, if senders look at them (HPCC).
-    telemetry: Option<f64>,
+    /// What switches write into trains, if senders read it (HPCC).
+    telemetry: Option<Telemetry>,
     /// Bytes of a full packet on the wire.
     packet: u64,
     fabric: Fabric,
@@ -60,7 +56,9 @@ pub struct CoarseNetwork<'a> {
     skipped: u64,
     /// Length of a tick, ns.
     length: f64,
+    /// Flows in order of announcement.
     senders: Vec<Sender>,
+    ends: Vec<Ends>,
     routes: Vec<u32>,
     register: Register,
     arrivals: Arrivals,
@@ -68,13 +66,10 @@ pub struct CoarseNetwork<'a> {
     /// By channel.
     cards: Vec<Card>,
     busy_cards: Vec<u32>,
-    /// Channels with work, by level.
-    levels: Vec<Vec<u32>>,
-    /// By tick, modulo their number.
-    echoes: Vec<Vec<Echo>>,
+    /// Trains that were delivered, with the time when their ACKs arrive; by its tick, modulo their number.
+    echoes: Vec<Vec<Train>>,
     active: usize,
     trains: u64,
-    drops: u64,
     /// By flow: until when no second NACK for the same byte is sent, ns, and that byte.
     nacks: Vec<(f64, u64)>,
     steady: Steady,
@@ -90,39 +85,36 @@ impl<'a> CoarseNetwork<'a> {
         let delay = topology.links().iter().map(|l| l.delay.ps()).min().unwrap_or(0) as f64 / 1e3;
         let length = (2.0 * delay).min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
         // Of all paths at once: what is announced later must not change the order in which channels are served.
-        let (mut fabric, mut levels) = (Fabric::new(scenario), 0);
+        let mut levels = vec![0; topology.channel_count()];
         for flow in scenario.indices() {
             for (hop, c) in scenario.path(flow).iter().enumerate() {
-                let level = &mut fabric.channels[c.index()].level;
-                *level = hop.max(*level);
-                levels = levels.max(hop + 1);
+                levels[c.index()] = hop.max(levels[c.index()]);
             }
         }
         Self {
             topology,
             transport: scenario.transport(),
-            laws: Laws::of(scenario.transport()),
+            laws: Laws::of(scenario),
             telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. })
-                .then_some(TELEMETRY / length),
+                .then(|| Telemetry::new(scenario.transport())),
             packet,
-            fabric,
+            fabric: Fabric::new(scenario, &levels),
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
             now: SimTime::ZERO,
             tick: 0,
             skipped: 0,
             length,
             senders: Vec::with_capacity(scenario.flows().len()),
+            ends: Vec::with_capacity(scenario.flows().len()),
             routes: Vec::new(),
             register: Register::default(),
             arrivals: Arrivals::default(),
             outbox: Outbox::default(),
             cards: vec![Card::default(); topology.channel_count()],
             busy_cards: Vec::new(),
-            levels: vec![Vec::new(); levels],
             echoes: vec![Vec::new(); ((LATEST * rtt / length) as usize).next_power_of_two()],
             active: 0,
             trains: 0,
-            drops: 0,
             nacks: Vec::new(),
             steady: Steady::new(rtt, length),
         }
@@ -140,7 +132,7 @@ impl<'a> CoarseNetwork<'a> {
 
     /// Packets dropped so far.
     pub fn drops(&self) -> u64 {
-        self.drops
+        self.fabric.drops
     }
 
     /// One tick: [t, end).
@@ -152,12 +144,11 @@ impl<'a> CoarseNetwork<'a> {
                 self.begin(order);
             }
         }
-        let slot = self.tick as usize % self.echoes.len();
+        let slot = self.slot(self.tick);
         let mut echoes = std::mem::take(&mut self.echoes[slot]);
-        let name = |t: &Train| self.senders[t.flow as usize].flow;
-        echoes.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(name(&a.0).cmp(&name(&b.0))));
-        for (train, time) in echoes.drain(..) {
-            self.acknowledge(&train, time);
+        echoes.sort_unstable_by(|a, b| by_time(&self.senders, a, b));
+        for train in echoes.drain(..) {
+            self.acknowledge(&train);
         }
         self.echoes[slot] = echoes;
         let mut i = 0;
@@ -173,12 +164,14 @@ impl<'a> CoarseNetwork<'a> {
                 i += 1;
             }
         }
-        for level in 0..self.levels.len() {
-            let mut list = std::mem::take(&mut self.levels[level]);
-            list.sort_unstable();
-            list.retain(|c| self.forward(*c, end));
-            list.append(&mut self.levels[level]);
-            self.levels[level] = list;
+        for level in 0..self.fabric.agenda.levels() {
+            for word in self.fabric.agenda.open(level) {
+                while let Some(c) = self.fabric.agenda.take(word) {
+                    if !self.forward(c, end) {
+                        self.fabric.agenda.remove(c);
+                    }
+                }
+            }
         }
         let middle = t + 0.5 * self.length;
         self.fabric.settle(middle, middle + self.length);
@@ -187,42 +180,33 @@ impl<'a> CoarseNetwork<'a> {
 
     fn begin(&mut self, order: u32) {
         let s = &mut self.senders[order as usize];
-        s.ready = s.begin - self.skipped as f64 * self.length;
+        s.ready = self.ends[order as usize].begin - self.skipped as f64 * self.length;
         self.enlist(order);
         self.active += 1;
         self.steady.present.push(order);
         self.steady.change(self.tick, self.skipped);
     }
 
-    fn acknowledge(&mut self, train: &Train, time: f64) {
-        let tick = self.tick;
+    fn acknowledge(&mut self, train: &Train) {
+        let time = train.time;
         let s = &mut self.senders[train.flow as usize];
         let bound = s.bound();
         s.acknowledged = s.acknowledged.max(s.byte(train.from, self.packet));
+        let first = s.first as usize;
+        let path = &self.routes[first..first + usize::from(s.hops)];
+        let c = path[0];
+        let load = self.telemetry.as_mut().and_then(|t| t.read(train.ticket, first, path, &self.fabric));
         if train.is_nack() {
             self.go_back(train.flow, time);
         } else if s.sent < s.acknowledged {
-            // What was sent again arrived in time the first time.
+            // What was sent again had arrived the first time.
             self.skip_ahead(train.flow);
         }
-        let s = &self.senders[train.flow as usize];
+        let s = &mut self.senders[train.flow as usize];
         if s.sent == s.volume {
             // It has nothing left that a rate or a window could hold back.
             return;
         }
-        let path = &self.routes[s.first..s.first + usize::from(s.hops)];
-        let mut utilisation = 0.0;
-        if let Some(ticks) = self.telemetry {
-            let w = self.transport.window.map_or(f64::INFINITY, |w| w.0 as f64);
-            let most = self.laws.most;
-            for c in path {
-                let c = &self.fabric.channels[*c as usize];
-                let u = c.utilisation(tick, ticks) + c.backlog as f64 * most * c.pace / w;
-                utilisation = u.max(utilisation);
-            }
-        }
-        let c = path[0];
-        let s = &mut self.senders[train.flow as usize];
         let packet = self.packet as f64;
         let before = s.rate.now;
         if s.rate.due <= time {
@@ -235,8 +219,7 @@ impl<'a> CoarseNetwork<'a> {
             packets: f64::from(train.packets),
             clear: f64::from(train.clear),
             rtt: s.rtt + f64::from(train.waited),
-            base_rtt: s.rtt,
-            utilisation,
+            load,
             packet,
         };
         self.laws.acknowledge(&mut s.rate, &ack);
@@ -266,15 +249,14 @@ impl<'a> CoarseNetwork<'a> {
         let s = &mut self.senders[order as usize];
         s.sent = s.acknowledged;
         if s.sent == s.volume {
-            let card = &mut self.cards[self.routes[s.first] as usize];
-            card.flows.retain(|f| *f != order);
+            self.cards[self.routes[s.first as usize] as usize].remove(order);
         }
     }
 
     /// A flow has something to send over its card.
     fn enlist(&mut self, order: u32) {
         let s = &self.senders[order as usize];
-        let c = self.routes[s.first];
+        let c = self.routes[s.first as usize];
         let card = &mut self.cards[c as usize];
         card.flows.push(order);
         card.wake = card.wake.min(s.ready);
@@ -287,22 +269,21 @@ impl<'a> CoarseNetwork<'a> {
     /// A network card sends what it may, round robin, until `end`.
     fn send(&mut self, c: u32, t: f64, end: f64) {
         let packet = self.packet;
+        let (card, senders) = (&mut self.cards[c as usize], &mut self.senders);
         let channel = &mut self.fabric.channels[c as usize];
         channel.open(self.tick);
-        channel.clock = channel.clock.max(t);
-        let mut carried = 0u64;
-        let mut card = std::mem::take(&mut self.cards[c as usize]);
+        let pace = channel.pace;
+        let mut clock = channel.clock.max(t);
         loop {
-            let clock = self.fabric.channels[c as usize].clock;
             if clock >= end {
                 card.wake = clock;
                 break;
             }
             // Whose turn it is among those that may send now; else who may first.
             let (mut chosen, mut earliest, mut open) = (None, f64::INFINITY, 0);
-            for k in 0..card.flows.len() {
-                let at = (card.turn + k) % card.flows.len();
-                let s = &mut self.senders[card.flows[at] as usize];
+            let (before, after) = card.flows.split_at(card.turn);
+            for (k, order) in after.iter().chain(before).enumerate() {
+                let s = &mut senders[*order as usize];
                 if s.rate.due <= clock {
                     self.laws.tick(&mut s.rate, clock);
                     s.window = window(self.transport, s.rate.now);
@@ -313,49 +294,58 @@ impl<'a> CoarseNetwork<'a> {
                 open += 1;
                 earliest = earliest.min(s.ready);
                 if s.ready <= clock && chosen.is_none() {
-                    chosen = Some(at);
+                    chosen = Some((k, *order));
                 }
                 if chosen.is_some() && open > 1 {
                     break;
                 }
             }
-            let Some(at) = chosen else {
+            let Some((k, order)) = chosen else {
                 card.wake = earliest;
                 if earliest >= end {
                     break;
                 }
-                self.fabric.channels[c as usize].clock = earliest;
+                clock = earliest;
                 continue;
             };
-            let order = card.flows[at];
-            let s = &mut self.senders[order as usize];
-            let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
-            let pace = self.fabric.channels[c as usize].pace;
+            let s = &mut senders[order as usize];
             // Alone and not held back by pacing, all of a tick goes as one train.
             let whole = open == 1 && (!self.transport.rate_bound || s.rate.now >= self.laws.most);
-            let fits = if whole { (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room) } else { 1 };
+            let fits = if whole {
+                let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
+                (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room)
+            } else {
+                1
+            };
             let bytes = (fits * packet).min(s.volume - s.sent);
-            let clock = clock + bytes as f64 * pace;
-            self.fabric.channels[c as usize].clock = clock;
+            clock += bytes as f64 * pace;
             if self.transport.rate_bound {
                 s.ready = clock - bytes as f64 * pace + bytes as f64 / s.rate.now;
             }
             let from = ((s.sent - s.passed) / packet) as u32;
             s.sent += bytes;
-            carried += bytes;
             let done = s.sent == s.volume;
             let train = Train {
                 time: clock,
                 waited: 0.0,
                 clear: 1.0,
                 flow: order,
-                place: s.first as u32 + 1,
+                place: s.first + 1,
                 from,
+                ticket: self.telemetry.as_mut().map_or(0, Telemetry::issue),
                 bytes: bytes as u32,
-                packets: bytes.div_ceil(packet) as u16,
+                packets: if whole { bytes.div_ceil(packet) as u16 } else { 1 },
                 ahead: s.hops - 2,
             };
-            self.arrive(c, train);
+            let next = self.routes[train.place as usize];
+            self.trains += 1;
+            if !self.fabric.arrive(c, next, train, |a, b| by_time(senders, a, b))
+                && let Some(t) = &mut self.telemetry
+            {
+                t.discard(train.ticket);
+            }
+            let at = card.turn + k;
+            let at = if at < card.flows.len() { at } else { at - card.flows.len() };
             if done {
                 card.flows.remove(at);
                 card.turn = at;
@@ -367,85 +357,40 @@ impl<'a> CoarseNetwork<'a> {
             }
         }
         card.wake = card.wake.max(t);
-        let channel = &mut self.fabric.channels[c as usize];
-        if let Some(ticks) = self.telemetry {
-            channel.note(carried as f64 * channel.pace / self.length, self.tick, ticks);
-        }
-        self.cards[c as usize] = card;
-    }
-
-    /// A train comes over channel `over` and waits for the next one.
-    fn arrive(&mut self, over: u32, train: Train) {
-        let next = self.routes[train.place as usize];
-        self.trains += 1;
-        if !self.fabric.admit(over, train.bytes) {
-            self.drops += u64::from(train.packets);
-            return;
-        }
-        let channel = &mut self.fabric.channels[next as usize];
-        channel.backlog += u64::from(train.bytes);
-        channel.inbox.push(train);
-        if !std::mem::replace(&mut channel.listed, true) {
-            self.levels[channel.level].push(next);
-        }
+        self.fabric.channels[c as usize].clock = clock;
     }
 
     /// A channel sends what it may until `end`; whether anything is left.
     fn forward(&mut self, c: u32, end: f64) -> bool {
         let channel = &mut self.fabric.channels[c as usize];
         channel.open(self.tick);
+        channel.line_up();
         if channel.paused {
             channel.clock = channel.clock.max(end);
         }
-        let mut inbox = std::mem::take(&mut channel.inbox);
-        if inbox.len() > 1 {
-            let name = |t: &Train| self.senders[t.flow as usize].flow;
-            inbox.sort_unstable_by(|a, b| a.time.total_cmp(&b.time).then(name(a).cmp(&name(b))));
-        }
-        let mut carried = 0u64;
-        while let Some(train) = self.fabric.channels[c as usize].next(end) {
-            carried += u64::from(train.bytes);
-            self.pass(c, train, end);
-        }
-        for train in &inbox {
-            let channel = &mut self.fabric.channels[c as usize];
-            if channel.queue.is_empty() && channel.may_send(train, end) {
-                carried += u64::from(train.bytes);
-                self.pass(c, *train, end);
-            } else {
-                channel.queue.push_back(*train);
+        while let Some(train) = self.fabric.channels[c as usize].send(end) {
+            if let Some(t) = &mut self.telemetry {
+                t.stamp(train.ticket, &self.fabric.channels[c as usize]);
+            }
+            let place = train.place as usize;
+            self.fabric.leave(self.routes[place - 1], train.bytes);
+            if train.ahead == 0 {
+                self.deliver(train, end);
+                continue;
+            }
+            let train = Train { place: train.place + 1, ahead: train.ahead - 1, ..train };
+            self.trains += 1;
+            if !self.fabric.arrive(c, self.routes[place + 1], train, |a, b| by_time(&self.senders, a, b)) {
+                self.discard(&train);
             }
         }
-        inbox.clear();
-        self.fabric.channels[c as usize].inbox = inbox;
-        let channel = &mut self.fabric.channels[c as usize];
-        if let Some(ticks) = self.telemetry {
-            channel.note(carried as f64 * channel.pace / self.length, self.tick, ticks);
-        }
-        channel.listed = !channel.queue.is_empty();
-        channel.listed
+        self.fabric.channels[c as usize].waits()
     }
 
-    /// A train leaves over channel `c`.
-    fn pass(&mut self, c: u32, mut train: Train, end: f64) {
-        let channel = &mut self.fabric.channels[c as usize];
-        channel.backlog -= u64::from(train.bytes);
-        let time = channel.send(&train);
-        train.waited += (time - train.time) as f32;
-        train.time = time;
-        let unmarked = channel.unmarked();
-        if unmarked < 1.0 {
-            for _ in 0..train.packets {
-                train.clear *= unmarked;
-            }
-        }
-        self.fabric.leave(self.routes[train.place as usize - 1], train.bytes);
-        if train.ahead == 0 {
-            self.deliver(train, end);
-        } else {
-            train.place += 1;
-            train.ahead -= 1;
-            self.arrive(c, train);
+    /// A train is gone.
+    fn discard(&mut self, train: &Train) {
+        if let Some(t) = &mut self.telemetry {
+            t.discard(train.ticket);
         }
     }
 
@@ -457,48 +402,54 @@ impl<'a> CoarseNetwork<'a> {
             let nack = &mut self.nacks[train.flow as usize];
             let now = train.time + self.skipped as f64 * self.length;
             if now < nack.0 && nack.1 == expected {
-                return;
+                return self.discard(&train);
             }
             *nack = (now + NACK_INTERVAL, expected);
             (train.bytes, train.packets) = (0, 1);
         } else if begin + u64::from(train.bytes) <= expected {
             // It was sent again in vain.
-            return;
+            return self.discard(&train);
         } else {
             s.delivered = begin + u64::from(train.bytes);
         }
         train.from = (s.delivered - s.passed).div_ceil(self.packet) as u32;
-        let behind = s.first + usize::from(s.hops);
+        let behind = s.first as usize + usize::from(s.hops);
         let ack_path = behind..behind + usize::from(s.ack_hops);
         let ack = self.transport.ack_size().0 as f64 * f64::from(train.packets);
         let mut time = train.time + s.echo;
         for (i, c) in self.routes[ack_path].iter().enumerate() {
-            if i > 0 && !self.transport.ack_high_priority {
-                time += self.fabric.delay(*c);
-            }
+            // A host's ACKs always precede its data.
+            let first = i == 0 || self.transport.ack_high_priority;
+            time += self.fabric.delay(*c, self.tick as f64 * self.length, first);
             self.fabric.channels[*c as usize].carry(ack, self.tick);
         }
         let tick = ((time / self.length) as u64).clamp(self.tick + 1, self.tick + self.echoes.len() as u64 - 1);
-        let slot = tick as usize % self.echoes.len();
-        self.echoes[slot].push((train, time));
+        let slot = self.slot(tick);
+        self.echoes[slot].push(Train { time, ..train });
         let s = &mut self.senders[train.flow as usize];
         if s.delivered == s.volume {
             // What it would send again until the last ACK comes is left out.
             s.acknowledged = s.volume;
+            let went_back = s.sent < s.volume;
             let skipped = self.skipped as f64 * self.length;
-            let fct = s.terms.fct_ps((train.time + skipped - s.begin) * 1e3);
-            let (start, flow, ack, rewound) = (s.start, s.flow, s.ack, s.sent < s.volume);
-            let time = (start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
+            let (flow, ends) = (s.flow, &self.ends[train.flow as usize]);
+            let fct = ends.terms.fct_ps((train.time + skipped - ends.begin) * 1e3);
+            let time = (ends.start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
             self.outbox.push(train.flow, Event { time, flow, kind: EventKind::Delivered });
-            if let Some(ack) = ack {
+            if let Some(ack) = ends.ack {
                 self.outbox.push(train.flow, Event { time: time + ack, flow, kind: EventKind::Acknowledged });
             }
-            if rewound {
+            if went_back {
                 self.skip_ahead(train.flow);
             }
             self.active -= 1;
             self.steady.change(self.tick, self.skipped);
         }
+    }
+
+    /// Where the echoes of a tick are; their number is a power of two.
+    fn slot(&self, tick: u64) -> usize {
+        tick as usize & (self.echoes.len() - 1)
     }
 
     /// ns after the origin.
@@ -526,11 +477,8 @@ impl Network for CoarseNetwork<'_> {
         let packet = self.packet as f64;
         self.senders.push(Sender {
             flow: f.flow,
-            start: f.start,
-            begin: self.internal(f.start),
             measured: (0, 0.0),
-            terms: Terms::of(Rules::Window, self.topology, t, &f),
-            first,
+            first: first as u32,
             hops: f.path.len() as u16,
             ack_hops: f.ack_path.len() as u16,
             echo: rtt - packet * self.fabric.channels[f.path[0].index()].pace,
@@ -543,6 +491,11 @@ impl Network for CoarseNetwork<'_> {
             ready: 0.0,
             rate: self.laws.start(u64::from(f.flow.0)),
             window: window(t, self.laws.most),
+        });
+        self.ends.push(Ends {
+            start: f.start,
+            begin: self.internal(f.start),
+            terms: Terms::of(Rules::Window, self.topology, t, &f),
             ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
         });
         self.nacks.push((f64::NEG_INFINITY, 0));
@@ -586,4 +539,10 @@ impl Network for CoarseNetwork<'_> {
             self.steady.measure(&mut self.senders, (self.tick, self.skipped), self.trains, stuck);
         }
     }
+}
+
+/// The order of trains that arrive in one tick; of equals not that of announcement, which is up to the driver.
+fn by_time(senders: &[Sender], a: &Train, b: &Train) -> Ordering {
+    let name = |t: &Train| senders[t.flow as usize].flow;
+    a.time.total_cmp(&b.time).then_with(|| name(a).cmp(&name(b)))
 }

@@ -4,35 +4,42 @@ use crate::control::{Rate, bytes_per_ns};
 use mixlab_contract::{FlowIndex, SimDuration, SimTime, Transport};
 use mixlab_flowsim::Terms;
 
-/// A flow, announced, active or gone.
+/// What a flow does, announced, active or gone: in order of how often it is looked at, the first half in one cache line.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub struct Sender {
-    pub flow: FlowIndex,
-    pub start: SimTime,
-    /// ns after the origin.
-    pub begin: f64,
-    /// Delivered when its speed was last measured, and the speed then, bytes per tick.
-    pub measured: (u64, f64),
-    pub terms: Terms,
-    /// Its path is `routes[first..first + hops]`, its ACK path the `ack_hops` channels behind it.
-    pub first: usize,
-    pub hops: u16,
-    pub ack_hops: u16,
-    /// From the end of a packet's transmission at the sender to its ACK, ns, and the same from its begin.
-    pub echo: f64,
-    pub rtt: f64,
-    /// Bytes on the wire: in all, sent, delivered, acknowledged.
+    /// Window at this rate, bytes on the wire.
+    pub window: u64,
+    /// Bytes on the wire: in all, sent, acknowledged.
     pub volume: u64,
     pub sent: u64,
-    pub delivered: u64,
     pub acknowledged: u64,
     /// Of them, passed over with steady phases: a multiple of a full packet.
     pub passed: u64,
     /// When it may send next, ns.
     pub ready: f64,
+    /// Its path is `routes[first..first + hops]`, its ACK path the `ack_hops` channels behind it.
+    pub first: u32,
+    pub hops: u16,
+    pub ack_hops: u16,
     pub rate: Rate,
-    /// Window at this rate, bytes on the wire.
-    pub window: u64,
+    /// Bytes delivered.
+    pub delivered: u64,
+    /// From the end of a packet's transmission at the sender to its ACK, ns, and the same from its begin.
+    pub echo: f64,
+    pub rtt: f64,
+    pub flow: FlowIndex,
+    /// Delivered when its speed was last measured, and the speed then, bytes per tick.
+    pub measured: (u64, f64),
+}
+
+/// What is looked at when a flow begins and ends.
+#[derive(Clone, Debug)]
+pub struct Ends {
+    pub start: SimTime,
+    /// ns after the origin.
+    pub begin: f64,
+    pub terms: Terms,
     pub ack: Option<SimDuration>,
 }
 
@@ -57,6 +64,16 @@ pub struct Card {
     /// When it is worth looking again, ns.
     pub wake: f64,
     pub listed: bool,
+}
+
+impl Card {
+    /// A flow has nothing left to send after all.
+    pub fn remove(&mut self, flow: u32) {
+        if let Some(at) = self.flows.iter().position(|f| *f == flow) {
+            self.flows.remove(at);
+            self.turn -= usize::from(at < self.turn);
+        }
+    }
 }
 
 /// Window at a rate, bytes on the wire: a sender begins no packet once so much is not acknowledged.
