@@ -202,6 +202,8 @@ pub struct Fabric {
     pfc: bool,
     /// Bytes of a full packet.
     packet: f64,
+    /// Length of a tick, ns.
+    tick: f64,
     /// Pauses ordered so far.
     pub pauses: u64,
     /// Packets dropped so far.
@@ -210,7 +212,7 @@ pub struct Fabric {
 
 impl Fabric {
     /// An empty one whose channels are served by level. Cost: O(nodes + channels).
-    pub fn new(scenario: &Scenario, levels: &[usize]) -> Self {
+    pub fn new(scenario: &Scenario, levels: &[usize], tick: f64) -> Self {
         let (topology, transport) = (scenario.topology(), scenario.transport());
         Self {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),
@@ -219,6 +221,7 @@ impl Fabric {
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
             pfc: transport.pfc,
+            tick,
             packet: (transport.payload.0 + transport.data_header().0) as f64,
             pauses: 0,
             drops: 0,
@@ -303,7 +306,7 @@ impl Fabric {
         }
         if input.wanted != before {
             if self.pfc {
-                let delay = in_transit(&self.channels[c as usize ^ 1], t, self.packet);
+                let delay = in_transit(&self.channels[c as usize ^ 1], t, (self.packet, self.tick));
                 input.orders.push_back((t + delay + input.reaction, input.wanted));
             }
             self.pauses += u64::from(input.wanted);
@@ -316,18 +319,19 @@ impl Fabric {
         input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
     }
 
-    /// How long an ACK that comes to channel `c` at `t` has to wait, ns: for what is in transmission, and unless ACKs go first for
+    /// How long an ACK that comes to channel `c` in the tick at `t` has to wait, ns: for what is in transmission, and unless ACKs go first for
     /// what waits.
     pub fn delay(&self, c: u32, t: f64, first: bool) -> f64 {
         let channel = &self.channels[c as usize];
         let behind = if first { 0.0 } else { channel.backlog as f64 * channel.pace };
-        behind + in_transit(channel, t, self.packet)
+        behind + in_transit(channel, t, (self.packet, self.tick))
     }
 }
 
-/// How long the packet that a link sends at `t` keeps it busy from then on, ns: on average half of one.
-fn in_transit(channel: &Channel, t: f64, packet: f64) -> f64 {
-    if channel.clock > t { 0.5 * packet * channel.pace } else { 0.0 }
+/// How long the packet that a link sends keeps it busy from any moment of the tick at `t` on, on average, ns: half a packet, if it sends.
+fn in_transit(channel: &Channel, t: f64, (packet, tick): (f64, f64)) -> f64 {
+    let busy = ((channel.clock - t) / tick).clamp(0.0, 1.0);
+    busy * 0.5 * packet * channel.pace
 }
 
 impl Channel {

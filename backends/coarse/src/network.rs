@@ -98,7 +98,7 @@ impl<'a> CoarseNetwork<'a> {
             telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. })
                 .then(|| Telemetry::new(scenario.transport())),
             packet,
-            fabric: Fabric::new(scenario, &levels),
+            fabric: Fabric::new(scenario, &levels, length),
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
             now: SimTime::ZERO,
             tick: 0,
