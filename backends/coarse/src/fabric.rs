@@ -338,15 +338,15 @@ impl Channel {
     /// Prepares the link for tick `tick`: ACKs of the last one go first. An idle link's clock stays behind: it is as good as free.
     pub fn open(&mut self, tick: u64) {
         let (bytes, of) = std::mem::take(&mut self.acks);
-        let late = if of + 1 >= tick { bytes } else { 0.0 };
-        self.clock += late * self.pace;
+        // Times 0 or 1: whether there were any is hard to predict.
+        self.clock += bytes * f64::from(of + 1 >= tick) * self.pace;
     }
 
     /// ACKs of tick `tick` that the link carries besides.
     pub fn carry(&mut self, bytes: f64, tick: u64) {
         self.sent += bytes;
         let (before, of) = self.acks;
-        self.acks = (if of == tick { before + bytes } else { bytes }, tick);
+        self.acks = (before * f64::from(of == tick) + bytes, tick);
     }
 
     /// A train comes, and stands before those of this tick that it is before in `order`.
@@ -368,8 +368,11 @@ impl Channel {
         self.fresh = 0;
     }
 
-    /// Whether anything waits for it.
-    pub fn waits(&self) -> bool {
+    /// Whether anything waits for it. If not, the next train goes where the last one was, which is in the cache.
+    pub fn waits(&mut self) -> bool {
+        if self.queue.is_empty() {
+            self.queue.clear();
+        }
         !self.queue.is_empty()
     }
 

@@ -146,7 +146,10 @@ impl<'a> CoarseNetwork<'a> {
         }
         let slot = self.slot(self.tick);
         let mut echoes = std::mem::take(&mut self.echoes[slot]);
-        echoes.sort_unstable_by(|a, b| by_time(&self.senders, a, b));
+        // Only among ACKs of one flow does the order matter, and where no queue delays them they are in it.
+        if !self.transport.ack_high_priority {
+            echoes.sort_unstable_by(|a, b| a.time.total_cmp(&b.time));
+        }
         for train in echoes.drain(..) {
             self.acknowledge(&train);
         }
@@ -154,9 +157,11 @@ impl<'a> CoarseNetwork<'a> {
         let mut i = 0;
         while i < self.busy_cards.len() {
             let c = self.busy_cards[i];
-            if self.cards[c as usize].wake < end && !self.fabric.channels[c as usize].paused {
-                self.send(c, t, end);
+            if self.cards[c as usize].wake >= end || self.fabric.channels[c as usize].paused {
+                i += 1;
+                continue;
             }
+            self.send(c, t, end);
             if self.cards[c as usize].flows.is_empty() {
                 self.cards[c as usize].listed = false;
                 self.busy_cards.swap_remove(i);
@@ -281,9 +286,12 @@ impl<'a> CoarseNetwork<'a> {
             }
             // Whose turn it is among those that may send now; else who may first.
             let (mut chosen, mut earliest, mut open) = (None, f64::INFINITY, 0);
-            let (before, after) = card.flows.split_at(card.turn);
-            for (k, order) in after.iter().chain(before).enumerate() {
-                let s = &mut senders[*order as usize];
+            let mut at = card.turn;
+            for _ in 0..card.flows.len() {
+                at = if at < card.flows.len() { at } else { 0 };
+                let order = card.flows[at];
+                at += 1;
+                let s = &mut senders[order as usize];
                 if s.rate.due <= clock {
                     self.laws.tick(&mut s.rate, clock);
                     s.window = window(self.transport, s.rate.now);
@@ -294,13 +302,13 @@ impl<'a> CoarseNetwork<'a> {
                 open += 1;
                 earliest = earliest.min(s.ready);
                 if s.ready <= clock && chosen.is_none() {
-                    chosen = Some((k, *order));
+                    chosen = Some((at - 1, order));
                 }
                 if chosen.is_some() && open > 1 {
                     break;
                 }
             }
-            let Some((k, order)) = chosen else {
+            let Some((at, order)) = chosen else {
                 card.wake = earliest;
                 if earliest >= end {
                     break;
@@ -344,8 +352,6 @@ impl<'a> CoarseNetwork<'a> {
             {
                 t.discard(train.ticket);
             }
-            let at = card.turn + k;
-            let at = if at < card.flows.len() { at } else { at - card.flows.len() };
             if done {
                 card.flows.remove(at);
                 card.turn = at;
@@ -413,6 +419,8 @@ impl<'a> CoarseNetwork<'a> {
             s.delivered = begin + u64::from(train.bytes);
         }
         train.from = (s.delivered - s.passed).div_ceil(self.packet) as u32;
+        // An ACK matters as long as something is left to send.
+        let matters = s.sent < s.volume || train.is_nack();
         let behind = s.first as usize + usize::from(s.hops);
         let ack_path = behind..behind + usize::from(s.ack_hops);
         let ack = self.transport.ack_size().0 as f64 * f64::from(train.packets);
@@ -425,7 +433,11 @@ impl<'a> CoarseNetwork<'a> {
         }
         let tick = ((time / self.length) as u64).clamp(self.tick + 1, self.tick + self.echoes.len() as u64 - 1);
         let slot = self.slot(tick);
-        self.echoes[slot].push(Train { time, ..train });
+        if matters {
+            self.echoes[slot].push(Train { time, ..train });
+        } else {
+            self.discard(&train);
+        }
         let s = &mut self.senders[train.flow as usize];
         if s.delivered == s.volume {
             // What it would send again until the last ACK comes is left out.
@@ -503,13 +515,14 @@ impl Network for CoarseNetwork<'_> {
     }
 
     fn next_event(&mut self, until: SimTime) -> Option<Event> {
+        let last = self.internal(until);
         loop {
             let done = self.tick + self.skipped;
-            let next = self.arrivals.first().map(|s| (self.internal(s) / self.length).max(0.0) as u64);
-            // Nothing moves, or all goes on as measured, until then.
-            let rest = match self.active {
-                0 => next.map_or(u64::MAX, |n| n.saturating_sub(done)),
-                _ => self.steady.skip.min(next.map_or(u64::MAX, |n| n.saturating_sub(done))),
+            // Nothing moves, or all goes on as measured, for so long.
+            let most = if self.active == 0 { u64::MAX } else { self.steady.skip };
+            let rest = match self.arrivals.first().filter(|_| most > 0) {
+                Some(start) => most.min(((self.internal(start) / self.length).max(0.0) as u64).saturating_sub(done)),
+                None => most,
             };
             let far = if rest == u64::MAX { f64::INFINITY } else { (done + rest + 1) as f64 * self.length };
             if let Some(report) = self.outbox.first()
@@ -519,7 +532,7 @@ impl Network for CoarseNetwork<'_> {
                 self.now = report;
                 return self.outbox.pop();
             }
-            if far > self.internal(until) {
+            if far > last {
                 self.now = self.now.max(until);
                 return None;
             }

@@ -4,7 +4,7 @@ use crate::control::{Rate, bytes_per_ns};
 use mixlab_contract::{FlowIndex, SimDuration, SimTime, Transport};
 use mixlab_flowsim::Terms;
 
-/// What a flow does, announced, active or gone: in order of how often it is looked at, the first half in one cache line.
+/// What a flow does, announced, active or gone. What sending looks at, up to `rate.due`, is in the first cache line.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct Sender {
