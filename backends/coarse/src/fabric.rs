@@ -1,7 +1,8 @@
 //! Queues, buffers and pauses of the switches.
 //!
 //! ```text
-//! queue of a channel     FIFO of trains in order of arrival; a train of b bytes that arrived by τ leaves at max(clock + b / C, τ)
+//! queue of a channel     FIFO of trains in order of arrival; k packets of b bytes in all, the last of which has arrived by τ, have left
+//!                        by max(clock + b / C, τ + b / k / C), and arrive at the far end after the link's delay
 //! in(c)                  bytes that came over channel c and wait in the switch behind it
 //! threshold of a switch  max(0, pool − Σ (in(c) − headroom used))     in(c) above it: what is too much is headroom, and c is paused
 //! resume                 no headroom used, and in(c) < 1248 or in(c) + 2496 ≤ threshold
@@ -15,7 +16,6 @@ use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::{ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
-use std::ops::Range;
 
 /// Lossless queues of a port for which headroom is set aside.
 const LOSSLESS_QUEUES: u64 = 2;
@@ -33,8 +33,7 @@ const RESUME_OFFSET: u64 = 2496;
 /// Packets of one flow that travel together.
 #[derive(Clone, Copy, Debug)]
 pub struct Train {
-    /// When its last byte arrived here, ns. Latencies of links and of storing and forwarding are left out: they are in the flow's
-    /// idle FCT.
+    /// When its last byte left the last link, or arrived here, ns.
     pub time: f64,
     /// How long it has waited on its way, ns.
     pub waited: f32,
@@ -103,7 +102,8 @@ struct Input {
     /// Whether it wants the sender to be paused, and what it has said on the way: when it takes effect, and what.
     wanted: bool,
     orders: VecDeque<(f64, bool)>,
-    /// From sending it to the first byte that arrives or is missing because of it, ns.
+    /// How long the link is, ns, and how long a pause frame is on its way back.
+    latency: f64,
     reaction: f64,
     /// in(c).
     inside: u64,
@@ -114,68 +114,39 @@ struct Input {
     left: [u64; 2],
 }
 
-/// Channels with trains to send, as sets of bits: those of a level leave in order of their numbers without being sorted.
+/// A set of channels, in order of their numbers.
 #[derive(Clone, Debug)]
-pub struct Agenda {
-    /// By channel, its bit; by bit, its channel.
-    bits: Vec<u32>,
-    channels: Vec<u32>,
-    /// Words of each level.
-    levels: Vec<Range<usize>>,
-    words: Vec<u64>,
-    /// Those of the level that is served: what comes to it meanwhile waits for the next tick.
-    turn: Vec<u64>,
-}
+pub struct Agenda(Vec<u64>);
 
 impl Agenda {
-    /// An empty one; channels are served by level.
-    pub fn new(levels: &[usize]) -> Self {
-        let (mut bits, mut channels, mut ranges) = (vec![0; levels.len()], Vec::<u32>::new(), Vec::new());
-        for level in 0..=levels.iter().copied().max().unwrap_or(0) {
-            let from = channels.len();
-            for (c, _) in levels.iter().enumerate().filter(|(_, l)| **l == level) {
-                bits[c] = channels.len() as u32;
-                channels.push(c as u32);
-            }
-            channels.resize(channels.len().next_multiple_of(64), u32::MAX);
-            ranges.push(from / 64..channels.len() / 64);
-        }
-        let words = vec![0; channels.len() / 64];
-        Self { bits, channels, levels: ranges, turn: words.clone(), words }
-    }
-
-    /// How many levels there are.
-    pub fn levels(&self) -> usize {
-        self.levels.len()
+    /// How many words there are.
+    pub fn words(&self) -> usize {
+        self.0.len()
     }
 
     /// Channel `c` has trains to send.
     pub fn insert(&mut self, c: u32) {
-        let bit = self.bits[c as usize];
-        self.words[bit as usize / 64] |= 1 << (bit % 64);
+        self.0[c as usize / 64] |= 1 << (c % 64);
     }
 
     /// Channel `c` has none.
     pub fn remove(&mut self, c: u32) {
-        let bit = self.bits[c as usize];
-        self.words[bit as usize / 64] &= !(1 << (bit % 64));
+        self.0[c as usize / 64] &= !(1 << (c % 64));
     }
 
-    /// It is the turn of the channels of a level that are here now; its words.
-    pub fn open(&mut self, level: usize) -> Range<usize> {
-        let range = self.levels[level].clone();
-        self.turn[range.clone()].copy_from_slice(&self.words[range.clone()]);
-        range
-    }
-
-    /// The next channel of a word whose turn it is.
-    pub fn take(&mut self, word: usize) -> Option<u32> {
-        let left = &mut self.turn[word];
-        let bit = 64 * word + left.trailing_zeros() as usize;
-        *left &= left.checked_sub(1)?;
-        Some(self.channels[bit])
+    /// The channels of a word.
+    pub fn of(&self, word: usize) -> impl Iterator<Item = u32> + use<> {
+        let mut left = self.0[word];
+        std::iter::from_fn(move || {
+            let c = 64 * word as u32 + left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            Some(c)
+        })
     }
 }
+
+/// A train on a link: where it comes from, the channel that it waits for next, and itself.
+pub type Flying = (u32, u32, Train);
 
 /// A switch's buffer; hosts have none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -195,6 +166,8 @@ pub struct Fabric {
     pub channels: Vec<Channel>,
     /// Channels with trains to send.
     pub agenda: Agenda,
+    /// Trains on links, by the tick of their arrival, modulo the number of ticks kept.
+    flying: Vec<Vec<Flying>>,
     inputs: Vec<Input>,
     switches: Vec<Switch>,
     watched: Vec<u32>,
@@ -211,21 +184,62 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// An empty one whose channels are served by level. Cost: O(nodes + channels).
-    pub fn new(scenario: &Scenario, levels: &[usize], tick: f64) -> Self {
+    /// An empty one, with ticks of `tick` ns. Cost: O(nodes + channels).
+    pub fn new(scenario: &Scenario, tick: f64) -> Self {
         let (topology, transport) = (scenario.topology(), scenario.transport());
+        let packet = (transport.payload.0 + transport.data_header().0) as f64;
+        let links = topology.links().iter().map(|l| (8e9 / l.rate.0 as f64, l.delay.ps() as f64 / 1e3));
+        let (slowest, longest) = links.fold((0.0f64, 0.0f64), |(s, l), (pace, delay)| (s.max(pace), l.max(delay)));
+        // A train that begins in a tick arrives at the latest once all that fits into one at the highest rate has crossed the slowest link.
+        let most = packet.max(tick * transport.max_rate.0 as f64 / 8e9);
+        let ahead = ((longest + most * slowest) / tick) as usize + 3;
         Self {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),
-            agenda: Agenda::new(levels),
+            agenda: Agenda(vec![0; topology.channel_count().div_ceil(64)]),
+            flying: vec![Vec::new(); ahead.next_power_of_two()],
             inputs: (0..topology.channel_count() as u32).map(|c| empty(topology, transport, ChannelId(c))).collect(),
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
             pfc: transport.pfc,
             tick,
-            packet: (transport.payload.0 + transport.data_header().0) as f64,
+            packet,
             pauses: 0,
             drops: 0,
         }
+    }
+
+    /// A train has left over channel `over` and will wait for channel `next`; it is tick `tick`.
+    #[inline]
+    pub fn launch(&mut self, over: u32, next: u32, train: Train, tick: u64) {
+        let time = train.time + self.inputs[over as usize].latency;
+        let slot = self.slot(((time / self.tick) as u64).max(tick + 1));
+        self.flying[slot].push((over, next, Train { time, ..train }));
+    }
+
+    /// Takes the trains that arrive in a tick; the list wants to be given back.
+    pub fn land(&mut self, tick: u64) -> Vec<Flying> {
+        let slot = self.slot(tick);
+        std::mem::take(&mut self.flying[slot])
+    }
+
+    /// Gives the emptied list of a tick back.
+    pub fn landed(&mut self, tick: u64, list: Vec<Flying>) {
+        let slot = self.slot(tick);
+        self.flying[slot] = list;
+    }
+
+    /// Whether nothing is on a link.
+    pub fn is_still(&self) -> bool {
+        self.flying.iter().all(Vec::is_empty)
+    }
+
+    fn slot(&self, tick: u64) -> usize {
+        tick as usize & (self.flying.len() - 1)
+    }
+
+    /// How long channel `c`'s link is, ns.
+    pub fn latency(&self, c: u32) -> f64 {
+        self.inputs[c as usize].latency
     }
 
     /// A train comes over channel `over` and waits for channel `next`, in `order` among the trains of this tick; or it is dropped.
@@ -381,14 +395,16 @@ impl Channel {
     pub fn send(&mut self, end: f64) -> Option<Train> {
         let first = self.queue.front()?;
         let duration = f64::from(first.bytes) * self.pace;
-        if self.paused || self.clock.max(first.time - duration) >= end {
+        // Most trains are one packet, and a division costs.
+        let last = if first.packets == 1 { duration } else { duration / f64::from(first.packets) };
+        if self.paused || self.clock.max(first.time + last - duration) >= end {
             return None;
         }
         let mut train = self.queue.pop_front()?;
         self.backlog -= u64::from(train.bytes);
         self.sent += f64::from(train.bytes);
-        self.clock = (self.clock + duration).max(train.time);
-        train.waited += (self.clock - train.time) as f32;
+        self.clock = (self.clock + duration).max(train.time + last);
+        train.waited += (self.clock - last - train.time) as f32;
         train.time = self.clock;
         let unmarked = self.unmarked();
         if unmarked < 1.0 {
@@ -430,12 +446,14 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
 
 fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
     let link = topology.link(c);
+    let latency = link.delay.ps() as f64 / 1e3;
     Input {
         node: topology.head(c).0,
         watched: false,
         wanted: false,
         orders: VecDeque::new(),
-        reaction: 2.0 * link.delay.ps() as f64 / 1e3 + PFC_BYTES * 8e9 / link.rate.0 as f64,
+        latency,
+        reaction: latency + PFC_BYTES * 8e9 / link.rate.0 as f64,
         inside: 0,
         headroom: 0,
         reserve: headroom(topology, transport, c),

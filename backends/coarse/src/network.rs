@@ -18,7 +18,7 @@ use crate::fabric::{Fabric, Train};
 use crate::sender::{Card, Ends, Sender, window};
 use crate::steady::Steady;
 use crate::telemetry::Telemetry;
-use mixlab_contract::ideal::ack_latency;
+use mixlab_contract::ideal::{ack_latency, bottleneck};
 use mixlab_contract::{
     CongestionControl, Event, EventKind, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology,
     Transport,
@@ -83,14 +83,7 @@ impl<'a> CoarseNetwork<'a> {
         let most = bytes_per_ns(scenario.transport().max_rate);
         let rtt = scenario.base_rtt().ps() as f64 / 1e3;
         let delay = topology.links().iter().map(|l| l.delay.ps()).min().unwrap_or(0) as f64 / 1e3;
-        let length = (2.0 * delay).min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
-        // Of all paths at once: what is announced later must not change the order in which channels are served.
-        let mut levels = vec![0; topology.channel_count()];
-        for flow in scenario.indices() {
-            for (hop, c) in scenario.path(flow).iter().enumerate() {
-                levels[c.index()] = hop.max(levels[c.index()]);
-            }
-        }
+        let length = delay.min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
         Self {
             topology,
             transport: scenario.transport(),
@@ -98,7 +91,7 @@ impl<'a> CoarseNetwork<'a> {
             telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. })
                 .then(|| Telemetry::new(scenario.transport())),
             packet,
-            fabric: Fabric::new(scenario, &levels, length),
+            fabric: Fabric::new(scenario, length),
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
             now: SimTime::ZERO,
             tick: 0,
@@ -144,6 +137,13 @@ impl<'a> CoarseNetwork<'a> {
                 self.begin(order);
             }
         }
+        let mut landing = self.fabric.land(self.tick);
+        for (over, next, train) in landing.drain(..) {
+            if !self.fabric.arrive(over, next, train, |a, b| by_time(&self.senders, a, b)) {
+                self.discard(&train);
+            }
+        }
+        self.fabric.landed(self.tick, landing);
         let slot = self.slot(self.tick);
         let mut echoes = std::mem::take(&mut self.echoes[slot]);
         // Only among ACKs of one flow does the order matter, and where no queue delays them they are in it.
@@ -169,12 +169,10 @@ impl<'a> CoarseNetwork<'a> {
                 i += 1;
             }
         }
-        for level in 0..self.fabric.agenda.levels() {
-            for word in self.fabric.agenda.open(level) {
-                while let Some(c) = self.fabric.agenda.take(word) {
-                    if !self.forward(c, end) {
-                        self.fabric.agenda.remove(c);
-                    }
+        for word in 0..self.fabric.agenda.words() {
+            for c in self.fabric.agenda.of(word) {
+                if !self.forward(c, end) {
+                    self.fabric.agenda.remove(c);
                 }
             }
         }
@@ -347,11 +345,7 @@ impl<'a> CoarseNetwork<'a> {
             };
             let next = self.routes[train.place as usize];
             self.trains += 1;
-            if !self.fabric.arrive(c, next, train, |a, b| by_time(senders, a, b))
-                && let Some(t) = &mut self.telemetry
-            {
-                t.discard(train.ticket);
-            }
+            self.fabric.launch(c, next, train, self.tick);
             if done {
                 card.flows.remove(at);
                 card.turn = at;
@@ -381,14 +375,12 @@ impl<'a> CoarseNetwork<'a> {
             let place = train.place as usize;
             self.fabric.leave(self.routes[place - 1], train.bytes);
             if train.ahead == 0 {
-                self.deliver(train, end);
+                self.deliver(Train { time: train.time + self.fabric.latency(c), ..train }, end);
                 continue;
             }
-            let train = Train { place: train.place + 1, ahead: train.ahead - 1, ..train };
             self.trains += 1;
-            if !self.fabric.arrive(c, self.routes[place + 1], train, |a, b| by_time(&self.senders, a, b)) {
-                self.discard(&train);
-            }
+            let further = Train { place: train.place + 1, ahead: train.ahead - 1, ..train };
+            self.fabric.launch(c, self.routes[place + 1], further, self.tick);
         }
         self.fabric.channels[c as usize].waits()
     }
@@ -445,7 +437,8 @@ impl<'a> CoarseNetwork<'a> {
             let went_back = s.sent < s.volume;
             let skipped = self.skipped as f64 * self.length;
             let (flow, ends) = (s.flow, &self.ends[train.flow as usize]);
-            let fct = ends.terms.fct_ps((train.time + skipped - ends.begin) * 1e3);
+            let waits = (train.time + skipped - ends.begin - ends.idle).max(0.0) * 1e3;
+            let fct = ends.lone.ps() + waits.round() as u64;
             let time = (ends.start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
             self.outbox.push(train.flow, Event { time, flow, kind: EventKind::Delivered });
             if let Some(ack) = ends.ack {
@@ -486,16 +479,20 @@ impl Network for CoarseNetwork<'_> {
         let first = self.routes.len();
         self.routes.extend(f.path.iter().chain(f.ack_path).map(|c| c.0));
         let rtt = base_rtt(self.topology, t, &f).ps() as f64 / 1e3;
-        let packet = self.packet as f64;
+        let volume = t.wire_bytes(f.size).0;
+        let head = volume.min(self.packet) as f64;
+        let hops = f.path.iter().map(|c| self.fabric.latency(c.0) + head * self.fabric.channels[c.index()].pace);
+        let rest = (volume as f64 - head) / bytes_per_ns(bottleneck(self.topology, t, f.path));
+        let idle = hops.sum::<f64>() + rest;
         self.senders.push(Sender {
             flow: f.flow,
             measured: (0, 0.0),
             first: first as u32,
             hops: f.path.len() as u16,
             ack_hops: f.ack_path.len() as u16,
-            echo: rtt - packet * self.fabric.channels[f.path[0].index()].pace,
+            echo: ack_latency(self.topology, t, f.ack_path).ps() as f64 / 1e3,
             rtt,
-            volume: t.wire_bytes(f.size).0,
+            volume,
             sent: 0,
             delivered: 0,
             passed: 0,
@@ -507,7 +504,8 @@ impl Network for CoarseNetwork<'_> {
         self.ends.push(Ends {
             start: f.start,
             begin: self.internal(f.start),
-            terms: Terms::of(Rules::Window, self.topology, t, &f),
+            idle,
+            lone: Terms::of(Rules::Window, self.topology, t, &f).lone,
             ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
         });
         self.nacks.push((f64::NEG_INFINITY, 0));
@@ -547,7 +545,9 @@ impl Network for CoarseNetwork<'_> {
             let stuck = || {
                 let waits = |c: &u32| self.cards[*c as usize].wake < f64::INFINITY;
                 let held = |c: &u32| self.fabric.channels[*c as usize].paused;
-                self.echoes.iter().all(Vec::is_empty) && self.busy_cards.iter().all(|c| held(c) || !waits(c))
+                self.fabric.is_still()
+                    && self.echoes.iter().all(Vec::is_empty)
+                    && self.busy_cards.iter().all(|c| held(c) || !waits(c))
             };
             self.steady.measure(&mut self.senders, (self.tick, self.skipped), self.trains, stuck);
         }

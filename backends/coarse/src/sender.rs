@@ -2,7 +2,6 @@
 
 use crate::control::{Rate, bytes_per_ns};
 use mixlab_contract::{FlowIndex, SimDuration, SimTime, Transport};
-use mixlab_flowsim::Terms;
 
 /// What a flow does, announced, active or gone. What sending looks at, up to `rate.due`, is in the first cache line.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub struct Sender {
     pub rate: Rate,
     /// Bytes delivered.
     pub delivered: u64,
-    /// From the end of a packet's transmission at the sender to its ACK, ns, and the same from its begin.
+    /// From the arrival of a packet to that of its ACK, ns, and the same from its begin, where nothing waits.
     pub echo: f64,
     pub rtt: f64,
     pub flow: FlowIndex,
@@ -39,7 +38,9 @@ pub struct Ends {
     pub start: SimTime,
     /// ns after the origin.
     pub begin: f64,
-    pub terms: Terms,
+    /// From its begin to its end on an idle network, ns, by this model, and the FCT that this is.
+    pub idle: f64,
+    pub lone: SimDuration,
     pub ack: Option<SimDuration>,
 }
 
