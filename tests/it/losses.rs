@@ -20,7 +20,7 @@ fn unfinished(output: &RunOutput) -> f64 {
 #[test]
 fn coarse_drops_and_delays_as_packet_does() {
     let (mut drops, mut hung, mut slowness, mut error, mut flows) = ([0.0; 2], [0.0; 2], [0.0; 2], 0.0, 0.0);
-    for seed in 0..60 {
+    for seed in 0..150 {
         let scenario = lossy(seed);
         if PacketBackend::NS3.check(&scenario).is_err() {
             continue;

@@ -9,8 +9,8 @@
 //! drop                   headroom is used and all that is set aside for c would be exceeded, or the switch's buffer
 //! ```
 //!
-//! The rules are those of the packet engine's switches; here they are looked at once per tick, when its arrivals and departures are
-//! known, and a pause holds from the next tick on.
+//! The rules are those of the packet engine's switches; here an input that uses no headroom is looked at once per tick, when arrivals
+//! and departures are known, and a pause holds from a tick's begin on.
 
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::{ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};
@@ -110,7 +110,7 @@ struct Input {
     /// Of it, in headroom, and the headroom set aside for it.
     headroom: u64,
     reserve: u64,
-    /// What has left of it in this tick, and in the last one.
+    /// What has left of it in this tick, and a running mean of the last ones.
     left: [u64; 2],
 }
 
@@ -260,7 +260,7 @@ impl Fabric {
         let input = &mut self.inputs[c as usize];
         let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
-        // A tick's arrivals are counted before its departures: as many of these are expected as in the last tick.
+        // A tick's arrivals are counted before its departures: as many of these are expected as in the last ones.
         let leaving = input.left[1].saturating_sub(input.left[0]);
         let full = input.headroom > 0 && input.headroom + bytes > input.reserve + leaving;
         if full || v.inside + bytes > v.buffer + leaving {
@@ -268,7 +268,7 @@ impl Fabric {
         }
         input.inside += bytes;
         v.inside += bytes;
-        if input.wanted {
+        if input.headroom > 0 {
             input.headroom += bytes;
             v.headroom += bytes;
         }
@@ -310,14 +310,12 @@ impl Fabric {
         let v = &mut self.switches[input.node as usize];
         let threshold = v.pool.saturating_sub(v.inside - v.headroom);
         let before = input.wanted;
-        if input.wanted {
-            let low = input.inside < RESUME_FLOOR || input.inside + RESUME_OFFSET <= threshold;
-            input.wanted = input.headroom > 0 || !low;
-        } else if input.inside > threshold {
-            input.wanted = true;
+        if input.headroom == 0 && input.inside > threshold {
             input.headroom = input.inside - threshold;
             v.headroom += input.headroom;
         }
+        let low = input.inside < RESUME_FLOOR || input.inside + RESUME_OFFSET <= threshold;
+        input.wanted = input.headroom > 0 || input.wanted && !low;
         if input.wanted != before {
             if self.pfc {
                 let delay = in_transit(&self.channels[c as usize ^ 1], t, (self.packet, self.tick));
@@ -328,7 +326,7 @@ impl Fabric {
         while let Some((_, order)) = input.orders.pop_front_if(|(at, _)| *at <= next) {
             self.channels[c as usize].paused = order;
         }
-        input.left = [0, input.left[0]];
+        input.left = [0, (input.left[0] + input.left[1]) / 2];
         // Once no order is on its way, the sender is paused if that is wanted.
         input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
     }

@@ -1,15 +1,16 @@
 //! The network: senders, ticks, and the door for drivers.
 //!
 //! ```text
-//! tick [t, t + Δ):  ACKs that arrive  →  rates, windows
-//!                   senders           →  trains into the first switches       round robin, window, pacing
-//!                   channels          →  trains one hop on, upstream channels first, so that a train can cross all hops in one tick;
-//!                                        what finds no room is dropped, a gap makes the receiver send a NACK, that a go-back-N
-//!                   pauses            →  hold from the next tick on
+//! tick [t, t + Δ):  trains that arrive  →  queues; what finds no room is dropped
+//!                   ACKs that arrive    →  rates, windows; a NACK: back to the first byte that is missing
+//!                   senders             →  trains onto their links            round robin, window, pacing
+//!                   channels            →  trains onto theirs, in order of arrival
+//!                   pauses              →  hold from the next tick on
 //! ```
 //!
-//! Δ is the shortest latency of a path over two links, but at most the time of 1.2 packets: a flow's delivery in a tick is never
-//! reported before the tick ends, so whatever a driver starts because of it is in time. Within a tick, times are real numbers.
+//! Δ is the delay of the shortest link, but at most the time of 1.2 packets. So what leaves in a tick arrives in a later one: within
+//! a tick nothing depends on the order in which channels are served, and a delivery is known before it is due, so whatever a
+//! driver starts because of it is in time. Times are real numbers; only pauses and the room in buffers are known to within a tick.
 //!
 //! Steady phases are skipped (`steady.rs`).
 
