@@ -83,8 +83,8 @@ pub struct Channel {
     /// Bytes that wait for it.
     pub backlog: u64,
     fresh: u32,
-    /// Whether its sender is paused.
-    pub paused: bool,
+    /// From when on its sender is paused, ns.
+    pub pause: f64,
     /// Bytes of ACKs that the link carries besides, and the tick they are of.
     acks: (f64, u64),
     marking: Option<Marking>,
@@ -323,8 +323,14 @@ impl Fabric {
             }
             self.pauses += u64::from(input.wanted);
         }
-        while let Some((_, order)) = input.orders.pop_front_if(|(at, _)| *at <= next) {
-            self.channels[c as usize].paused = order;
+        while let Some((at, order)) = input.orders.pop_front_if(|(at, _)| *at < next + 0.5 * self.tick) {
+            let channel = &mut self.channels[c as usize];
+            if order {
+                channel.pause = at;
+            } else {
+                channel.pause = f64::INFINITY;
+                channel.clock = channel.clock.max(at);
+            }
         }
         input.left = [0, (input.left[0] + input.left[1]) / 2];
         // Once no order is on its way, the sender is paused if that is wanted.
@@ -395,7 +401,7 @@ impl Channel {
         let duration = f64::from(first.bytes) * self.pace;
         // Most trains are one packet, and a division costs.
         let last = if first.packets == 1 { duration } else { duration / f64::from(first.packets) };
-        if self.paused || self.clock.max(first.time + last - duration) >= end {
+        if self.clock.max(first.time + last - duration) >= end.min(self.pause) {
             return None;
         }
         let mut train = self.queue.pop_front()?;
@@ -435,7 +441,7 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
         fresh: 0,
         backlog: 0,
         clock: 0.0,
-        paused: false,
+        pause: f64::INFINITY,
         marking: marking.map(|m| Marking { low: m.k_min.0 as f64, high: m.k_max.0 as f64, most: m.p_max }),
         acks: (0.0, 0),
         sent: 0.0,

@@ -158,7 +158,7 @@ impl<'a> CoarseNetwork<'a> {
         let mut i = 0;
         while i < self.busy_cards.len() {
             let c = self.busy_cards[i];
-            if self.cards[c as usize].wake >= end || self.fabric.channels[c as usize].paused {
+            if self.cards[c as usize].wake >= end || self.fabric.channels[c as usize].pause <= t {
                 i += 1;
                 continue;
             }
@@ -276,10 +276,10 @@ impl<'a> CoarseNetwork<'a> {
         let (card, senders) = (&mut self.cards[c as usize], &mut self.senders);
         let channel = &mut self.fabric.channels[c as usize];
         channel.open(self.tick);
-        let pace = channel.pace;
+        let (pace, pause) = (channel.pace, channel.pause);
         let mut clock = channel.clock.max(t);
         loop {
-            if clock >= end {
+            if clock >= end.min(pause) {
                 card.wake = clock;
                 break;
             }
@@ -366,9 +366,6 @@ impl<'a> CoarseNetwork<'a> {
         let channel = &mut self.fabric.channels[c as usize];
         channel.open(self.tick);
         channel.line_up();
-        if channel.paused {
-            channel.clock = channel.clock.max(end);
-        }
         while let Some(train) = self.fabric.channels[c as usize].send(end) {
             if let Some(t) = &mut self.telemetry {
                 t.stamp(train.ticket, &self.fabric.channels[c as usize]);
@@ -545,7 +542,7 @@ impl Network for CoarseNetwork<'_> {
             self.advance();
             let stuck = || {
                 let waits = |c: &u32| self.cards[*c as usize].wake < f64::INFINITY;
-                let held = |c: &u32| self.fabric.channels[*c as usize].paused;
+                let held = |c: &u32| self.fabric.channels[*c as usize].pause < f64::INFINITY;
                 self.fabric.is_still()
                     && self.echoes.iter().all(Vec::is_empty)
                     && self.busy_cards.iter().all(|c| held(c) || !waits(c))
