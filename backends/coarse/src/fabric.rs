@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The rules are those of the packet engine's switches; here an input that uses no headroom is looked at once per tick, when arrivals
-//! and departures are known, and a pause holds from a tick's begin on.
+//! and departures are known.
 
 use mixlab_contract::transport::HEADER_BYTES;
 use mixlab_contract::{ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};

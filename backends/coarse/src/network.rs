@@ -5,12 +5,12 @@
 //!                   ACKs that arrive    →  rates, windows; a NACK: back to the first byte that is missing
 //!                   senders             →  trains onto their links            round robin, window, pacing
 //!                   channels            →  trains onto theirs, in order of arrival
-//!                   pauses              →  hold from the next tick on
+//!                   pauses              →  are decided on
 //! ```
 //!
 //! Δ is the delay of the shortest link, but at most the time of 1.2 packets. So what leaves in a tick arrives in a later one: within
 //! a tick nothing depends on the order in which channels are served, and a delivery is known before it is due, so whatever a
-//! driver starts because of it is in time. Times are real numbers; only pauses and the room in buffers are known to within a tick.
+//! driver starts because of it is in time. Times are real numbers; only what a switch decides on is known to within a tick.
 //!
 //! Steady phases are skipped (`steady.rs`).
 
