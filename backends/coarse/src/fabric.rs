@@ -110,6 +110,8 @@ struct Input {
     /// Of it, in headroom, and the headroom set aside for it.
     headroom: u64,
     reserve: u64,
+    /// When it first was above the threshold in this tick, ns.
+    crossed: f64,
     /// What has left of it in this tick, and a running mean of the last ones.
     left: [u64; 2],
 }
@@ -245,7 +247,7 @@ impl Fabric {
     /// A train comes over channel `over` and waits for channel `next`, in `order` among the trains of this tick; or it is dropped.
     #[inline(always)]
     pub fn arrive(&mut self, over: u32, next: u32, train: Train, order: impl Fn(&Train, &Train) -> Ordering) -> bool {
-        if !self.admit(over, train.bytes) {
+        if !self.admit(over, train.bytes, train.time) {
             self.drops += u64::from(train.packets);
             return false;
         }
@@ -256,7 +258,7 @@ impl Fabric {
 
     /// Bytes come over channel `c` into a switch; whether there is room for them.
     #[inline]
-    fn admit(&mut self, c: u32, bytes: u32) -> bool {
+    fn admit(&mut self, c: u32, bytes: u32, time: f64) -> bool {
         let input = &mut self.inputs[c as usize];
         let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
@@ -271,6 +273,8 @@ impl Fabric {
         if input.headroom > 0 {
             input.headroom += bytes;
             v.headroom += bytes;
+        } else if input.inside > v.pool.saturating_sub(v.inside - v.headroom) + leaving {
+            input.crossed = input.crossed.min(time);
         }
         if !std::mem::replace(&mut input.watched, true) {
             self.watched.push(c);
@@ -319,7 +323,8 @@ impl Fabric {
         if input.wanted != before {
             if self.pfc {
                 let delay = in_transit(&self.channels[c as usize ^ 1], t, (self.packet, self.tick));
-                input.orders.push_back((t + delay + input.reaction, input.wanted));
+                let since = if input.wanted && input.crossed < f64::INFINITY { input.crossed } else { t };
+                input.orders.push_back((since + delay + input.reaction, input.wanted));
             }
             self.pauses += u64::from(input.wanted);
         }
@@ -332,6 +337,7 @@ impl Fabric {
                 channel.clock = channel.clock.max(at);
             }
         }
+        input.crossed = f64::INFINITY;
         input.left = [0, (input.left[0] + input.left[1]) / 2];
         // Once no order is on its way, the sender is paused if that is wanted.
         input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
@@ -461,6 +467,7 @@ fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
         inside: 0,
         headroom: 0,
         reserve: headroom(topology, transport, c),
+        crossed: f64::INFINITY,
         left: [0; 2],
     }
 }
