@@ -110,6 +110,8 @@ struct Input {
     /// Of it, in headroom, and the headroom set aside for it.
     headroom: u64,
     reserve: u64,
+    /// Bytes that have come in this tick.
+    came: u64,
     /// When it first was above the threshold in this tick, ns.
     crossed: f64,
     /// What has left of it in this tick, and a running mean of the last ones.
@@ -269,6 +271,7 @@ impl Fabric {
             return false;
         }
         input.inside += bytes;
+        input.came += bytes;
         v.inside += bytes;
         if input.headroom > 0 {
             input.headroom += bytes;
@@ -315,7 +318,8 @@ impl Fabric {
         let threshold = v.pool.saturating_sub(v.inside - v.headroom);
         let before = input.wanted;
         if input.headroom == 0 && input.inside > threshold {
-            input.headroom = input.inside - threshold;
+            // A packet uses headroom if it comes above the threshold, not if the threshold falls below it.
+            input.headroom = (input.inside - threshold).min(input.came);
             v.headroom += input.headroom;
         }
         let low = input.inside < RESUME_FLOOR || input.inside + RESUME_OFFSET <= threshold;
@@ -338,6 +342,7 @@ impl Fabric {
             }
         }
         input.crossed = f64::INFINITY;
+        input.came = 0;
         input.left = [0, (input.left[0] + input.left[1]) / 2];
         // Once no order is on its way, the sender is paused if that is wanted.
         input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
@@ -467,6 +472,7 @@ fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
         inside: 0,
         headroom: 0,
         reserve: headroom(topology, transport, c),
+        came: 0,
         crossed: f64::INFINITY,
         left: [0; 2],
     }
