@@ -4,7 +4,7 @@
 //! U_i = bytes sent between two trains of the flow ÷ time between them ÷ C_i + min(q, q') · R_max ÷ C_i ÷ W
 //! ```
 //!
-//! Switches write it, cards do not. A path of more than [`HOPS`] switches says nothing, as in the ns-3 programs.
+//! Switches write it, cards do not. A path of more than five switches says nothing, as in the ns-3 programs.
 
 use crate::control::bytes_per_ns;
 use crate::fabric::{Channel, Fabric};
