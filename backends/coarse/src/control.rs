@@ -14,7 +14,8 @@ pub fn bytes_per_ns(rate: BitsPerSec) -> f64 {
     rate.0 as f64 / 8e9
 }
 
-fn ns(time: SimDuration) -> f64 {
+/// A time in ns.
+pub fn ns(time: SimDuration) -> f64 {
     time.ps() as f64 / 1e3
 }
 

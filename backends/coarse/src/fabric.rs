@@ -12,8 +12,10 @@
 //! The rules are those of the packet engine's switches; here an input that uses no headroom is looked at once per tick, when arrivals
 //! and departures are known.
 
+use crate::control::{bytes_per_ns, ns};
+use crate::ring::Ring;
 use mixlab_contract::transport::HEADER_BYTES;
-use mixlab_contract::{ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};
+use mixlab_contract::{BitsPerSec, ChannelId, CongestionControl, NodeId, NodeKind, Scenario, Topology, Transport};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
@@ -114,8 +116,10 @@ struct Input {
     came: u64,
     /// When it first was above the threshold in this tick, ns.
     crossed: f64,
-    /// What has left of it in this tick, and a running mean of the last ones.
-    left: [u64; 2],
+    /// What has left of it in this tick.
+    left: u64,
+    /// What leaves in a tick, a running mean of the last ones.
+    leaving: u64,
 }
 
 /// A set of channels, in order of their numbers.
@@ -149,9 +153,6 @@ impl Agenda {
     }
 }
 
-/// A train on a link: where it comes from, the channel that it waits for next, and itself.
-pub type Flying = (u32, u32, Train);
-
 /// A switch's buffer; hosts have none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Switch {
@@ -170,8 +171,8 @@ pub struct Fabric {
     pub channels: Vec<Channel>,
     /// Channels with trains to send.
     pub agenda: Agenda,
-    /// Trains on links, by the tick of their arrival, modulo the number of ticks kept.
-    flying: Vec<Vec<Flying>>,
+    /// Trains on links, with the time of their arrival.
+    pub flying: Ring<Train>,
     inputs: Vec<Input>,
     switches: Vec<Switch>,
     watched: Vec<u32>,
@@ -192,15 +193,15 @@ impl Fabric {
     pub fn new(scenario: &Scenario, tick: f64) -> Self {
         let (topology, transport) = (scenario.topology(), scenario.transport());
         let packet = (transport.payload.0 + transport.data_header().0) as f64;
-        let links = topology.links().iter().map(|l| (8e9 / l.rate.0 as f64, l.delay.ps() as f64 / 1e3));
+        let links = topology.links().iter().map(|l| (pace(l.rate), ns(l.delay)));
         let (slowest, longest) = links.fold((0.0f64, 0.0f64), |(s, l), (pace, delay)| (s.max(pace), l.max(delay)));
         // A train that begins in a tick arrives at the latest once all that fits into one at the highest rate has crossed the slowest link.
-        let most = packet.max(tick * transport.max_rate.0 as f64 / 8e9);
+        let most = packet.max(tick * bytes_per_ns(transport.max_rate));
         let ahead = ((longest + most * slowest) / tick) as usize + 3;
         Self {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),
             agenda: Agenda(vec![0; topology.channel_count().div_ceil(64)]),
-            flying: vec![Vec::new(); ahead.next_power_of_two()],
+            flying: Ring::new(ahead),
             inputs: (0..topology.channel_count() as u32).map(|c| empty(topology, transport, ChannelId(c))).collect(),
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
@@ -212,33 +213,11 @@ impl Fabric {
         }
     }
 
-    /// A train has left over channel `over` and will wait for channel `next`; it is tick `tick`.
+    /// A train has left over channel `over`; it is tick `now`.
     #[inline]
-    pub fn launch(&mut self, over: u32, next: u32, train: Train, tick: u64) {
-        let time = train.time + self.inputs[over as usize].latency;
-        let slot = self.slot(((time / self.tick) as u64).max(tick + 1));
-        self.flying[slot].push((over, next, Train { time, ..train }));
-    }
-
-    /// Takes the trains that arrive in a tick; the list wants to be given back.
-    pub fn land(&mut self, tick: u64) -> Vec<Flying> {
-        let slot = self.slot(tick);
-        std::mem::take(&mut self.flying[slot])
-    }
-
-    /// Gives the emptied list of a tick back.
-    pub fn landed(&mut self, tick: u64, list: Vec<Flying>) {
-        let slot = self.slot(tick);
-        self.flying[slot] = list;
-    }
-
-    /// Whether nothing is on a link.
-    pub fn is_still(&self) -> bool {
-        self.flying.iter().all(Vec::is_empty)
-    }
-
-    fn slot(&self, tick: u64) -> usize {
-        tick as usize & (self.flying.len() - 1)
+    pub fn launch(&mut self, over: u32, train: Train, now: u64) {
+        let time = train.time + self.latency(over);
+        self.flying.put_off(now, (time / self.tick) as u64, Train { time, ..train });
     }
 
     /// How long channel `c`'s link is, ns.
@@ -265,7 +244,7 @@ impl Fabric {
         let v = &mut self.switches[input.node as usize];
         let bytes = u64::from(bytes);
         // A tick's arrivals are counted before its departures: as many of these are expected as in the last ones.
-        let leaving = input.left[1].saturating_sub(input.left[0]);
+        let leaving = input.leaving;
         let full = input.headroom > 0 && input.headroom + bytes > input.reserve + leaving;
         if full || v.inside + bytes > v.buffer + leaving {
             return false;
@@ -292,7 +271,7 @@ impl Fabric {
         let bytes = u64::from(bytes);
         let freed = input.headroom.min(bytes);
         input.inside -= bytes;
-        input.left[0] += bytes;
+        input.left += bytes;
         input.headroom -= freed;
         v.inside -= bytes;
         v.headroom -= freed;
@@ -343,7 +322,7 @@ impl Fabric {
         }
         input.crossed = f64::INFINITY;
         input.came = 0;
-        input.left = [0, (input.left[0] + input.left[1]) / 2];
+        input.leaving = (std::mem::take(&mut input.left) + input.leaving) / 2;
         // Once no order is on its way, the sender is paused if that is wanted.
         input.watched = input.wanted | (input.inside > 0) | !input.orders.is_empty();
     }
@@ -441,13 +420,18 @@ impl Channel {
     }
 }
 
+/// ns per byte at a rate.
+fn pace(rate: BitsPerSec) -> f64 {
+    8e9 / rate.0 as f64
+}
+
 fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
     let rate = topology.link(c).rate;
     let heeds =
         matches!(transport.congestion_control, CongestionControl::Dctcp { .. } | CongestionControl::Dcqcn { .. });
     let marking = transport.marking_at(rate).filter(|_| transport.ecn && heeds);
     Channel {
-        pace: 8e9 / rate.0 as f64,
+        pace: pace(rate),
         queue: VecDeque::new(),
         fresh: 0,
         backlog: 0,
@@ -461,7 +445,7 @@ fn idle(topology: &Topology, transport: &Transport, c: ChannelId) -> Channel {
 
 fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
     let link = topology.link(c);
-    let latency = link.delay.ps() as f64 / 1e3;
+    let latency = ns(link.delay);
     Input {
         node: topology.head(c).0,
         watched: false,
@@ -474,7 +458,8 @@ fn empty(topology: &Topology, transport: &Transport, c: ChannelId) -> Input {
         reserve: headroom(topology, transport, c),
         came: 0,
         crossed: f64::INFINITY,
-        left: [0; 2],
+        left: 0,
+        leaving: 0,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod control;
 pub mod fabric;
 pub mod network;
+pub mod ring;
 mod sender;
 mod steady;
 pub mod telemetry;

@@ -14,8 +14,9 @@
 //!
 //! Steady phases are skipped (`steady.rs`).
 
-use crate::control::{Ack, Laws, bytes_per_ns};
+use crate::control::{Ack, Laws, bytes_per_ns, ns};
 use crate::fabric::{Fabric, Train};
+use crate::ring::Ring;
 use crate::sender::{Card, Ends, Sender, window};
 use crate::steady::Steady;
 use crate::telemetry::Telemetry;
@@ -67,8 +68,8 @@ pub struct CoarseNetwork<'a> {
     /// By channel.
     cards: Vec<Card>,
     busy_cards: Vec<u32>,
-    /// Trains that were delivered, with the time when their ACKs arrive; by its tick, modulo their number.
-    echoes: Vec<Vec<Train>>,
+    /// Trains that were delivered, with the time when their ACKs arrive.
+    echoes: Ring<Train>,
     active: usize,
     trains: u64,
     /// By flow: until when no second NACK for the same byte is sent, ns, and that byte.
@@ -82,8 +83,8 @@ impl<'a> CoarseNetwork<'a> {
         let topology = scenario.topology();
         let packet = scenario.transport().payload.0 + scenario.transport().data_header().0;
         let most = bytes_per_ns(scenario.transport().max_rate);
-        let rtt = scenario.base_rtt().ps() as f64 / 1e3;
-        let delay = topology.links().iter().map(|l| l.delay.ps()).min().unwrap_or(0) as f64 / 1e3;
+        let rtt = ns(scenario.base_rtt());
+        let delay = topology.links().iter().map(|l| l.delay).min().map_or(0.0, ns);
         let length = delay.min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
         Self {
             topology,
@@ -106,7 +107,7 @@ impl<'a> CoarseNetwork<'a> {
             outbox: Outbox::default(),
             cards: vec![Card::default(); topology.channel_count()],
             busy_cards: Vec::new(),
-            echoes: vec![Vec::new(); ((LATEST * rtt / length) as usize).next_power_of_two()],
+            echoes: Ring::new((LATEST * rtt / length) as usize),
             active: 0,
             trains: 0,
             nacks: Vec::new(),
@@ -138,15 +139,16 @@ impl<'a> CoarseNetwork<'a> {
                 self.begin(order);
             }
         }
-        let mut landing = self.fabric.land(self.tick);
-        for (over, next, train) in landing.drain(..) {
+        let mut landing = self.fabric.flying.take(self.tick);
+        for train in landing.drain(..) {
+            let next = train.place as usize;
+            let (over, next) = (self.routes[next - 1], self.routes[next]);
             if !self.fabric.arrive(over, next, train, |a, b| by_time(&self.senders, a, b)) {
                 self.discard(&train);
             }
         }
-        self.fabric.landed(self.tick, landing);
-        let slot = self.slot(self.tick);
-        let mut echoes = std::mem::take(&mut self.echoes[slot]);
+        self.fabric.flying.give_back(self.tick, landing);
+        let mut echoes = self.echoes.take(self.tick);
         // Only among ACKs of one flow does the order matter, and where no queue delays them they are in it.
         if !self.transport.ack_high_priority {
             echoes.sort_unstable_by(|a, b| a.time.total_cmp(&b.time));
@@ -154,7 +156,7 @@ impl<'a> CoarseNetwork<'a> {
         for train in echoes.drain(..) {
             self.acknowledge(&train);
         }
-        self.echoes[slot] = echoes;
+        self.echoes.give_back(self.tick, echoes);
         let mut i = 0;
         while i < self.busy_cards.len() {
             let c = self.busy_cards[i];
@@ -344,9 +346,8 @@ impl<'a> CoarseNetwork<'a> {
                 packets: if whole { bytes.div_ceil(packet) as u16 } else { 1 },
                 ahead: s.hops - 2,
             };
-            let next = self.routes[train.place as usize];
             self.trains += 1;
-            self.fabric.launch(c, next, train, self.tick);
+            self.fabric.launch(c, train, self.tick);
             if done {
                 card.flows.remove(at);
                 card.turn = at;
@@ -370,15 +371,14 @@ impl<'a> CoarseNetwork<'a> {
             if let Some(t) = &mut self.telemetry {
                 t.stamp(train.ticket, &self.fabric.channels[c as usize]);
             }
-            let place = train.place as usize;
-            self.fabric.leave(self.routes[place - 1], train.bytes);
+            self.fabric.leave(self.routes[train.place as usize - 1], train.bytes);
             if train.ahead == 0 {
                 self.deliver(Train { time: train.time + self.fabric.latency(c), ..train }, end);
                 continue;
             }
             self.trains += 1;
             let further = Train { place: train.place + 1, ahead: train.ahead - 1, ..train };
-            self.fabric.launch(c, self.routes[place + 1], further, self.tick);
+            self.fabric.launch(c, further, self.tick);
         }
         self.fabric.channels[c as usize].waits()
     }
@@ -421,10 +421,8 @@ impl<'a> CoarseNetwork<'a> {
             time += self.fabric.delay(*c, self.tick as f64 * self.length, first);
             self.fabric.channels[*c as usize].carry(ack, self.tick);
         }
-        let tick = ((time / self.length) as u64).clamp(self.tick + 1, self.tick + self.echoes.len() as u64 - 1);
-        let slot = self.slot(tick);
         if matters {
-            self.echoes[slot].push(Train { time, ..train });
+            self.echoes.put_off(self.tick, (time / self.length) as u64, Train { time, ..train });
         } else {
             self.discard(&train);
         }
@@ -450,11 +448,6 @@ impl<'a> CoarseNetwork<'a> {
         }
     }
 
-    /// Where the echoes of a tick are; their number is a power of two.
-    fn slot(&self, tick: u64) -> usize {
-        tick as usize & (self.echoes.len() - 1)
-    }
-
     /// ns after the origin.
     fn internal(&self, time: SimTime) -> f64 {
         time.ps_after(self.origin) / 1e3
@@ -476,7 +469,8 @@ impl Network for CoarseNetwork<'_> {
         let t = self.transport;
         let first = self.routes.len();
         self.routes.extend(f.path.iter().chain(f.ack_path).map(|c| c.0));
-        let rtt = base_rtt(self.topology, t, &f).ps() as f64 / 1e3;
+        let rtt = ns(base_rtt(self.topology, t, &f));
+        let back = ack_latency(self.topology, t, f.ack_path);
         let volume = t.wire_bytes(f.size).0;
         let head = volume.min(self.packet) as f64;
         let hops = f.path.iter().map(|c| self.fabric.latency(c.0) + head * self.fabric.channels[c.index()].pace);
@@ -488,7 +482,7 @@ impl Network for CoarseNetwork<'_> {
             first: first as u32,
             hops: f.path.len() as u16,
             ack_hops: f.ack_path.len() as u16,
-            echo: ack_latency(self.topology, t, f.ack_path).ps() as f64 / 1e3,
+            echo: ns(back),
             rtt,
             volume,
             sent: 0,
@@ -504,7 +498,7 @@ impl Network for CoarseNetwork<'_> {
             begin: self.internal(f.start),
             idle,
             lone: Terms::of(Rules::Window, self.topology, t, &f).lone,
-            ack: f.acknowledge.then(|| ack_latency(self.topology, t, f.ack_path)),
+            ack: f.acknowledge.then_some(back),
         });
         self.nacks.push((f64::NEG_INFINITY, 0));
         self.arrivals.push(f.start, order);
@@ -543,8 +537,8 @@ impl Network for CoarseNetwork<'_> {
             let stuck = || {
                 let waits = |c: &u32| self.cards[*c as usize].wake < f64::INFINITY;
                 let held = |c: &u32| self.fabric.channels[*c as usize].pause < f64::INFINITY;
-                self.fabric.is_still()
-                    && self.echoes.iter().all(Vec::is_empty)
+                self.fabric.flying.is_empty()
+                    && self.echoes.is_empty()
                     && self.busy_cards.iter().all(|c| held(c) || !waits(c))
             };
             self.steady.measure(&mut self.senders, (self.tick, self.skipped), self.trains, stuck);
