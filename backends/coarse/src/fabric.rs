@@ -220,6 +220,12 @@ impl Fabric {
         self.flying.put_off(now, (time / self.tick) as u64, Train { time, ..train });
     }
 
+    /// Whether all that waits, waits for the end of a pause.
+    pub fn is_held(&self) -> bool {
+        let mut busy = (0..self.agenda.words()).flat_map(|word| self.agenda.of(word));
+        busy.all(|c| self.channels[c as usize].pause < f64::INFINITY)
+    }
+
     /// How long channel `c`'s link is, ns.
     pub fn latency(&self, c: u32) -> f64 {
         self.inputs[c as usize].latency

@@ -83,7 +83,8 @@ impl<'a> CoarseNetwork<'a> {
         let topology = scenario.topology();
         let packet = scenario.transport().payload.0 + scenario.transport().data_header().0;
         let most = bytes_per_ns(scenario.transport().max_rate);
-        let rtt = ns(scenario.base_rtt());
+        // Links may have no latency at all.
+        let rtt = ns(scenario.base_rtt()).max(packet as f64 / most);
         let delay = topology.links().iter().map(|l| l.delay).min().map_or(0.0, ns);
         let length = delay.min(TICK_PACKETS * packet as f64 / most).max(SHORTEST_TICK);
         Self {
@@ -537,7 +538,8 @@ impl Network for CoarseNetwork<'_> {
             let stuck = || {
                 let waits = |c: &u32| self.cards[*c as usize].wake < f64::INFINITY;
                 let held = |c: &u32| self.fabric.channels[*c as usize].pause < f64::INFINITY;
-                self.fabric.flying.is_empty()
+                self.fabric.is_held()
+                    && self.fabric.flying.is_empty()
                     && self.echoes.is_empty()
                     && self.busy_cards.iter().all(|c| held(c) || !waits(c))
             };

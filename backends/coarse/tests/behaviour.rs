@@ -38,7 +38,12 @@ fn transport(congestion_control: CongestionControl, window: u64, buffer_kib: u64
 
 /// Four hosts on one switch, links of 10 Gb/s and 1 µs, with flows (source, destination, bytes, start in ns after the first).
 fn star(transport: Transport, flows: &[(u32, u32, u64, u64)]) -> Scenario {
-    let (rate, delay) = (BitsPerSec(10 * GIGA), SimDuration::from_ns(1_000));
+    star_of(SimDuration::from_ns(1_000), transport, flows)
+}
+
+/// The same with links of another length.
+fn star_of(delay: SimDuration, transport: Transport, flows: &[(u32, u32, u64, u64)]) -> Scenario {
+    let rate = BitsPerSec(10 * GIGA);
     let link = |h| Link { a: NodeId(h), b: NodeId(4), rate, delay };
     let kinds = (0..5).map(|n| if n < 4 { NodeKind::Host } else { NodeKind::Switch }).collect();
     let topology = Topology::new(kinds, (0..4).map(link).collect(), vec![NodeId(4)]).expect("a star");
@@ -129,4 +134,14 @@ fn a_steady_phase_costs_the_logarithm_of_its_length() {
     let together = 3.0 * 1_048_000_000.0 * 0.8;
     let last = found.iter().fold(0.0f64, |a, b| a.max(*b));
     assert!((last / together - 1.0).abs() < 0.01, "{last} ns, all of the bytes take {together}");
+}
+
+#[test]
+fn links_without_latency_are_links_too() {
+    let flows = [(0, 3, 200_000, 0), (1, 3, 200_000, 0)];
+    let found = fcts(&star_of(SimDuration::ZERO, transport(DCTCP, 10_000, 130), &flows));
+    // Two equal flows through one link of 10 Gb/s: 48 bytes of headers per 1,000.
+    let together = 2.0 * 209_600.0 * 0.8;
+    let last = found.iter().fold(0.0f64, |a, b| a.max(*b));
+    assert!((last / together - 1.0).abs() < 0.02, "{last} ns, all of the bytes take {together}");
 }
