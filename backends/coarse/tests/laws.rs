@@ -2,13 +2,12 @@
 
 use mixlab_coarse::{CoarseBackend, CoarseNetwork};
 use mixlab_contract::conformance::{
-    Scope, Verdict, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws, output_is_sound_and_repeatable,
-    random_scenario,
+    Scope, Verdict, announce_late, announce_twice, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws,
+    output_is_sound_and_repeatable, random_scenario,
 };
 use mixlab_contract::ideal::bottleneck;
 use mixlab_contract::{
     Application, Backend, Bytes, CongestionControl, Event, FlowIndex, FlowStart, Network, Scenario, SimDuration,
-    SimTime,
 };
 
 const SEEDS: std::ops::Range<u64> = 0..300;
@@ -119,20 +118,11 @@ fn in_what_order_flows_are_announced_does_not_matter() {
 #[test]
 #[should_panic(expected = "starts in the past")]
 fn a_flow_that_starts_in_the_past_is_refused() {
-    let scenario = random_scenario(1, Scope::default());
-    let flow = scenario.indices().next().expect("scenarios have flows");
-    let mut network = CoarseNetwork::new(&scenario);
-    assert_eq!(network.next_event(SimTime::from_ns(5_000_000_000)), None);
-    network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
+    announce_late(&random_scenario(1, Scope::default()), CoarseNetwork::new);
 }
 
 #[test]
 #[should_panic(expected = "started twice")]
 fn a_flow_that_was_started_before_is_refused() {
-    let scenario = random_scenario(1, Scope::default());
-    let flow = scenario.indices().next().expect("scenarios have flows");
-    let mut network = CoarseNetwork::new(&scenario);
-    for _ in 0..2 {
-        network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
-    }
+    announce_twice(&random_scenario(1, Scope::default()), CoarseNetwork::new);
 }

@@ -136,6 +136,25 @@ fn doubled(scenario: &Scenario) -> Result<Scenario, String> {
     Scenario::new(parts).map_err(|e| e.to_string())
 }
 
+/// Announces the first flow of a scenario when the clock is past its start: a network has to refuse that, and a test to expect it.
+pub fn announce_late<'a, N: Network>(scenario: &'a Scenario, fresh: impl Fn(&'a Scenario) -> N) {
+    let mut network = fresh(scenario);
+    assert_eq!(network.next_event(SimTime::from_ns(5_000_000_000)), None);
+    announce_first(scenario, &mut network);
+}
+
+/// Announces the first flow of a scenario twice: a network has to refuse that, and a test to expect it.
+pub fn announce_twice<'a, N: Network>(scenario: &'a Scenario, fresh: impl Fn(&'a Scenario) -> N) {
+    let mut network = fresh(scenario);
+    announce_first(scenario, &mut network);
+    announce_first(scenario, &mut network);
+}
+
+fn announce_first(scenario: &Scenario, network: &mut impl Network) {
+    let flow = scenario.indices().next().expect("scenarios have flows");
+    network.start_flow(FlowStart::of(scenario, flow, scenario.flow(flow).start, false));
+}
+
 /// Law: the clock never goes back, every flow is delivered and acknowledged at most once and in that order, and stopping
 /// at arbitrary times on the way changes nothing. `fresh` makes an empty network for the scenario.
 ///

@@ -3,8 +3,8 @@
 mod support;
 
 use mixlab_contract::conformance::{
-    Scope, Verdict, check_output, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws,
-    output_is_sound_and_repeatable, random_scenario,
+    Scope, Verdict, announce_late, announce_twice, check_output, disjoint_parts_do_not_interact, lone_flow_is_ideal,
+    network_laws, output_is_sound_and_repeatable, random_scenario,
 };
 use mixlab_contract::ideal::{bottleneck, ideal_fct};
 use mixlab_contract::{
@@ -95,22 +95,13 @@ fn when_a_flow_is_announced_does_not_matter() {
 #[test]
 #[should_panic(expected = "starts in the past")]
 fn a_flow_that_starts_in_the_past_is_refused() {
-    let scenario = random_scenario(1, Scope::default());
-    let flow = scenario.indices().next().expect("scenarios have flows");
-    let mut network = FluidNetwork::new(&scenario, Rules::Payload);
-    assert_eq!(network.next_event(SimTime::from_ns(5_000_000_000)), None);
-    network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
+    announce_late(&random_scenario(1, Scope::default()), |s| FluidNetwork::new(s, Rules::Payload));
 }
 
 #[test]
 #[should_panic(expected = "started twice")]
 fn a_flow_that_was_started_before_is_refused() {
-    let scenario = random_scenario(1, Scope::default());
-    let flow = scenario.indices().next().expect("scenarios have flows");
-    let mut network = FluidNetwork::new(&scenario, Rules::Payload);
-    for _ in 0..2 {
-        network.start_flow(FlowStart::of(&scenario, flow, scenario.flow(flow).start, false));
-    }
+    announce_twice(&random_scenario(1, Scope::default()), |s| FluidNetwork::new(s, Rules::Payload));
 }
 
 #[test]
