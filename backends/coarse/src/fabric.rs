@@ -189,14 +189,14 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// An empty one, with ticks of `tick` ns. Cost: O(nodes + channels).
-    pub fn new(scenario: &Scenario, tick: f64) -> Self {
+    /// An empty one, with ticks of `tick` ns and trains of `grain` packets or a tick. Cost: O(nodes + channels).
+    pub fn new(scenario: &Scenario, tick: f64, grain: u64) -> Self {
         let (topology, transport) = (scenario.topology(), scenario.transport());
         let packet = (transport.payload.0 + transport.data_header().0) as f64;
         let links = topology.links().iter().map(|l| (pace(l.rate), ns(l.delay)));
         let (slowest, longest) = links.fold((0.0f64, 0.0f64), |(s, l), (pace, delay)| (s.max(pace), l.max(delay)));
         // A train that begins in a tick arrives at the latest once all that fits into one at the highest rate has crossed the slowest link.
-        let most = packet.max(tick * bytes_per_ns(transport.max_rate));
+        let most = (grain as f64 * packet).max(tick * bytes_per_ns(transport.max_rate));
         let ahead = ((longest + most * slowest) / tick) as usize + 3;
         Self {
             channels: (0..topology.channel_count() as u32).map(|c| idle(topology, transport, ChannelId(c))).collect(),

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod control;
 pub mod fabric;
 pub mod network;
+pub mod onlooker;
 pub mod ring;
 mod sender;
 mod steady;
@@ -16,3 +17,4 @@ pub mod telemetry;
 
 pub use backend::CoarseBackend;
 pub use network::CoarseNetwork;
+pub use onlooker::{Arrived, Onlooker};

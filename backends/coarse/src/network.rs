@@ -13,9 +13,13 @@
 //! driver starts because of it is in time. Times are real numbers; only what a switch decides on is known to within a tick.
 //!
 //! Steady phases are skipped (`steady.rs`).
+//!
+//! A coarser network has a *grain*: full windows leave in trains of so many packets, whoever else sends. It costs about as many
+//! times less, and an onlooker may correct what that loses (m4 does).
 
 use crate::control::{Ack, Laws, bytes_per_ns, ns};
 use crate::fabric::{Fabric, Train};
+use crate::onlooker::{Arrived, Onlooker};
 use crate::ring::Ring;
 use crate::sender::{Card, Ends, Sender, window};
 use crate::steady::Steady;
@@ -41,7 +45,7 @@ const NACK_INTERVAL: f64 = 500_000.0;
 
 /// The coarse network. Memory: O(flows announced · hops + channels).
 #[derive(Clone, Debug)]
-pub struct CoarseNetwork<'a> {
+pub struct CoarseNetwork<'a, O: Onlooker = ()> {
     topology: &'a Topology,
     transport: &'a Transport,
     laws: Laws,
@@ -49,6 +53,8 @@ pub struct CoarseNetwork<'a> {
     telemetry: Option<Telemetry>,
     /// Bytes of a full packet on the wire.
     packet: u64,
+    /// Packets of a train, wherever a window has room for them: 1, or more in a coarser network.
+    grain: u64,
     fabric: Fabric,
     origin: SimTime,
     now: SimTime,
@@ -75,11 +81,19 @@ pub struct CoarseNetwork<'a> {
     /// By flow: until when no second NACK for the same byte is sent, ns, and that byte.
     nacks: Vec<(f64, u64)>,
     steady: Steady,
+    onlooker: O,
 }
 
 impl<'a> CoarseNetwork<'a> {
     /// An empty network with the scenario's topology and transport.
     pub fn new(scenario: &'a Scenario) -> Self {
+        Self::watched(scenario, 1, ())
+    }
+}
+
+impl<'a, O: Onlooker> CoarseNetwork<'a, O> {
+    /// The same with trains of `grain` packets and somebody who looks on. PRECONDITION: `grain` is at least 1.
+    pub fn watched(scenario: &'a Scenario, grain: u64, onlooker: O) -> Self {
         let topology = scenario.topology();
         let packet = scenario.transport().payload.0 + scenario.transport().data_header().0;
         let most = bytes_per_ns(scenario.transport().max_rate);
@@ -94,7 +108,8 @@ impl<'a> CoarseNetwork<'a> {
             telemetry: matches!(scenario.transport().congestion_control, CongestionControl::Hpcc { .. })
                 .then(|| Telemetry::new(scenario.transport())),
             packet,
-            fabric: Fabric::new(scenario, length),
+            grain,
+            fabric: Fabric::new(scenario, length, grain),
             origin: scenario.flows().first().map_or(SimTime::ZERO, |f| f.start),
             now: SimTime::ZERO,
             tick: 0,
@@ -113,7 +128,13 @@ impl<'a> CoarseNetwork<'a> {
             trains: 0,
             nacks: Vec::new(),
             steady: Steady::new(rtt, length),
+            onlooker,
         }
+    }
+
+    /// Who looks on.
+    pub fn onlooker(&self) -> &O {
+        &self.onlooker
     }
 
     /// Trains sent over a channel so far.
@@ -187,7 +208,10 @@ impl<'a> CoarseNetwork<'a> {
 
     fn begin(&mut self, order: u32) {
         let s = &mut self.senders[order as usize];
-        s.ready = self.ends[order as usize].begin - self.skipped as f64 * self.length;
+        let ends = &self.ends[order as usize];
+        s.ready = ends.begin - self.skipped as f64 * self.length;
+        let path = &self.routes[s.first as usize..s.first as usize + usize::from(s.hops)];
+        self.onlooker.began(order, ends.start, path, self.cards[path[0] as usize].flows.len());
         self.enlist(order);
         self.active += 1;
         self.steady.present.push(order);
@@ -321,12 +345,9 @@ impl<'a> CoarseNetwork<'a> {
             let s = &mut senders[order as usize];
             // Alone and not held back by pacing, all of a tick goes as one train.
             let whole = open == 1 && (!self.transport.rate_bound || s.rate.now >= self.laws.most);
-            let fits = if whole {
-                let room = s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
-                (((end - clock) / (packet as f64 * pace)) as u64).max(1).min(room)
-            } else {
-                1
-            };
+            let most = if whole { ((end - clock) / (packet as f64 * pace)) as u64 } else { 1 }.max(self.grain);
+            let room = || s.window.saturating_sub(s.sent - s.acknowledged).div_ceil(packet);
+            let fits = if most > 1 { most.min(room()) } else { 1 };
             let bytes = (fits * packet).min(s.volume - s.sent);
             clock += bytes as f64 * pace;
             if self.transport.rate_bound {
@@ -344,7 +365,7 @@ impl<'a> CoarseNetwork<'a> {
                 from,
                 ticket: self.telemetry.as_mut().map_or(0, Telemetry::issue),
                 bytes: bytes as u32,
-                packets: if whole { bytes.div_ceil(packet) as u16 } else { 1 },
+                packets: if most > 1 { bytes.div_ceil(packet) as u16 } else { 1 },
                 ahead: s.hops - 2,
             };
             self.trains += 1;
@@ -408,6 +429,7 @@ impl<'a> CoarseNetwork<'a> {
             return self.discard(&train);
         } else {
             s.delivered = begin + u64::from(train.bytes);
+            self.onlooker.arrived(train.flow, &train);
         }
         train.from = (s.delivered - s.passed).div_ceil(self.packet) as u32;
         // An ACK matters as long as something is left to send.
@@ -434,8 +456,18 @@ impl<'a> CoarseNetwork<'a> {
             let went_back = s.sent < s.volume;
             let skipped = self.skipped as f64 * self.length;
             let (flow, ends) = (s.flow, &self.ends[train.flow as usize]);
-            let waits = (train.time + skipped - ends.begin - ends.idle).max(0.0) * 1e3;
-            let fct = ends.lone.ps() + waits.round() as u64;
+            let arrived = Arrived {
+                flow,
+                start: ends.start,
+                lone: ends.lone,
+                volume: s.volume,
+                wait: (train.time + skipped - ends.begin - ends.idle).max(0.0),
+                rate: s.rate.now / self.laws.most,
+                window: s.window,
+                beside: self.cards[self.routes[s.first as usize] as usize].flows.len(),
+            };
+            let path = &self.routes[s.first as usize..s.first as usize + usize::from(s.hops)];
+            let fct = self.onlooker.ended(train.flow, &arrived, path, &self.fabric.channels).ps();
             let time = (ends.start + SimDuration::from_ps(fct)).max(self.external(end + skipped));
             self.outbox.push(train.flow, Event { time, flow, kind: EventKind::Delivered });
             if let Some(ack) = ends.ack {
@@ -459,7 +491,7 @@ impl<'a> CoarseNetwork<'a> {
     }
 }
 
-impl Network for CoarseNetwork<'_> {
+impl<O: Onlooker> Network for CoarseNetwork<'_, O> {
     fn now(&self) -> SimTime {
         self.now
     }
