@@ -2,8 +2,8 @@
 //!
 //! The same 100 flows between the same hosts at the same max load (0.5; 32 hosts, the shipped mix's transport), with sizes of
 //! 10 KB to 1 GB: gaps grow with sizes, so contention is the same and only bytes differ. `packet` costs what the packets cost;
-//! flowsim and m4 cost what the flows cost; coarse costs what the changes of speed cost. CPU time; the fluids' is the best of
-//! twenty runs, coarse's of three, since other work on the machine can only slow a run down. Arguments `most=BYTES` and `flows=N` change the largest size and the number of flows.
+//! flowsim and m4-fluid cost what the flows cost; coarse, and m4 on top of a coarser one, what the changes of speed cost. CPU time; the
+//! fluids' is the best of twenty runs, that of the other two of three, since other work on the machine can only slow a run down. Arguments `most=BYTES` and `flows=N` change the largest size and the number of flows.
 
 use cpu_time::ThreadTime;
 use mixlab::spec::json::Document;
@@ -12,7 +12,7 @@ use mixlab::workload::{Generator, WorkloadOptions, scenario};
 use mixlab_coarse::CoarseBackend;
 use mixlab_contract::{Backend, Scenario, Silent};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::M4Backend;
+use mixlab_m4::{CorrectedBackend, RefinedBackend};
 use mixlab_packet::PacketBackend;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,11 +40,21 @@ fn cost(backend: &dyn Backend, scenario: &Scenario, runs: u32) -> (f64, u64) {
 fn main() {
     let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
     let base = load_mixes(&spec.join("0.mix.json")).unwrap_or_else(|e| panic!("{e}")).mixes.remove(0);
-    let m4 = M4Backend::shipped().unwrap_or_else(|e| panic!("{e}"));
+    let fluid_m4 = CorrectedBackend::shipped().unwrap_or_else(|e| panic!("{e}"));
+    let m4 = RefinedBackend::shipped().unwrap_or_else(|e| panic!("{e}"));
     let nr_flows = argument("flows", 100) as usize;
     println!(
-        "{:>11} {:>12} {:>12} {:>12} {:>12} {:>13} {:>12} {:>15}",
-        "bytes", "packet s", "flowsim s", "m4 s", "m4 us/event", "packet ÷ m4", "coarse s", "packet ÷ coarse"
+        "{:>11} {:>10} {:>10} {:>10} {:>9} {:>10} {:>10} {:>20} {:>13} {:>17}",
+        "bytes",
+        "packet s",
+        "flowsim s",
+        "m4-fluid s",
+        "us/event",
+        "m4 s",
+        "coarse s",
+        "packet ÷ m4-fluid",
+        "packet ÷ m4",
+        "packet ÷ coarse"
     );
     for size in SIZES.into_iter().filter(|s| *s <= argument("most", u64::MAX)) {
         let mut mix: LoadedMix = base.clone();
@@ -56,12 +66,14 @@ fn main() {
         let scenario = scenario(&mix, &options).unwrap_or_else(|e| panic!("{e}"));
         let (packet, _) = cost(&PacketBackend::NS3, &scenario, 1);
         let (fluid, _) = cost(&FlowsimBackend::window(), &scenario, 20);
-        let (learned, events) = cost(&m4, &scenario, 20);
+        let (corrected, events) = cost(&fluid_m4, &scenario, 20);
+        let (refined, _) = cost(&m4, &scenario, 3);
         let (ticks, _) = cost(&CoarseBackend, &scenario, 3);
-        let per_event = learned / events as f64 * 1e6;
+        let per_event = corrected / events as f64 * 1e6;
         println!(
-            "{size:>11} {packet:>12.4} {fluid:>12.5} {learned:>12.5} {per_event:>12.1} {:>13.2} {ticks:>12.5} {:>15.2}",
-            packet / learned,
+            "{size:>11} {packet:>10.4} {fluid:>10.5} {corrected:>10.5} {per_event:>9.1} {refined:>10.5} {ticks:>10.5} {:>20.2} {:>13.2} {:>17.2}",
+            packet / corrected,
+            packet / refined,
             packet / ticks
         );
     }

@@ -12,9 +12,10 @@ use mixlab::statistics::errors;
 use mixlab::train::{draws, truth};
 use mixlab_contract::{Backend, FlowIndex, Scenario, Silent, drive, ideal::ideal_fct};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::corrected::features::Group;
+use mixlab_m4::corrected::features::{FEATURES, Group};
 use mixlab_m4::corrected::network::Base;
-use mixlab_m4::corrected::{CorrectedNetwork, Perceptron};
+use mixlab_m4::{CorrectedNetwork, Perceptron};
+
 use mixlab_m4::train::{Campaign, Lesson, Options, Variant, ratios, record};
 use mixlab_packet::PacketBackend;
 use std::error::Error;
@@ -87,7 +88,7 @@ fn score(
 
 /// FCTs when every flow is corrected by itself along the plain fluid.
 fn without_feedback(model: &Perceptron, (scenario, truth): &Lesson) -> Result<Fcts, Box<dyn Error>> {
-    let silent = Perceptron::untrained(model.hidden, 0);
+    let silent = Perceptron::untrained(FEATURES, model.hidden, 0);
     let recording = record(scenario, truth, &silent, 1)?;
     // Lives are those of the flows that finished, in order.
     let mut factors = ratios(model, &recording).into_iter();

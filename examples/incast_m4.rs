@@ -9,8 +9,8 @@
 use mixlab::spec::load_mixes;
 use mixlab_contract::{Application, Backend, Bytes, Flow, NodeId, Scenario, ScenarioParts, Silent, SimTime};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::M4Backend;
-use mixlab_m4::corrected::weights;
+use mixlab_m4::perceptron::file::{Kind, decode};
+use mixlab_m4::{CorrectedBackend, RefinedBackend};
 use mixlab_packet::PacketBackend;
 use std::error::Error;
 use std::path::Path;
@@ -25,11 +25,14 @@ fn fcts(backend: &dyn Backend, scenario: &Scenario) -> Result<[f64; 2], Box<dyn 
 fn main() -> Result<(), Box<dyn Error>> {
     let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/0.mix.json");
     let mix = load_mixes(&spec)?.mixes.remove(0);
-    let m4 = match std::env::args().find_map(|a| a.strip_prefix("weights=").map(str::to_owned)) {
-        Some(file) => M4Backend::with_weights(weights::decode(&std::fs::read(file)?)?),
-        None => M4Backend::shipped()?,
-    };
-    println!("senders | bytes each | packet mean, last us | flowsim-window % | m4 %");
+    let (mut m4, mut m4_fluid) = (RefinedBackend::shipped()?, CorrectedBackend::shipped()?);
+    if let Some(file) = std::env::args().find_map(|a| a.strip_prefix("weights=").map(str::to_owned)) {
+        match decode(&std::fs::read(file)?)? {
+            (Kind::Refined, model) => m4 = RefinedBackend::with_weights(model),
+            (Kind::Corrected, model) => m4_fluid = CorrectedBackend::with_weights(model),
+        }
+    }
+    println!("senders | bytes each | packet mean, last us | flowsim-window % | m4-fluid % | m4 %");
     for senders in [4u32, 8, 16, 31] {
         for size in [2_000u64, 20_000, 200_000, 2_000_000] {
             let start = SimTime::from_ns(1_000_000_000);
@@ -47,8 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let [mean, last] = fcts(b, &scenario)?;
                 Ok(format!("{:+.1}, {:+.1}", 100.0 * (mean / truth[0] - 1.0), 100.0 * (last / truth[1] - 1.0)))
             };
-            let (fluid, learned) = (off(&FlowsimBackend::window())?, off(&m4)?);
-            println!("{senders} | {size} | {:.1}, {:.1} | {fluid} | {learned}", truth[0], truth[1]);
+            let [fluid, corrected, refined] = [&FlowsimBackend::window() as &dyn Backend, &m4_fluid, &m4].map(off);
+            println!(
+                "{senders} | {size} | {:.1}, {:.1} | {} | {} | {}",
+                truth[0], truth[1], fluid?, corrected?, refined?
+            );
         }
     }
     Ok(())

@@ -2,13 +2,12 @@
 
 use crate::external::{self, ExternalBackend};
 use crate::floor::FloorBackend;
-use crate::train::course::CORRECTED_WEIGHTS;
 use mixlab_coarse::CoarseBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::corrected::weights;
+use mixlab_m4::perceptron::file::{self, Kind};
 use mixlab_m4::weights::{LARGEST_FILE, Manifest, read};
-use mixlab_m4::{Checkpoint, M4Backend, PaperBackend, Rules};
+use mixlab_m4::{Checkpoint, CorrectedBackend, PaperBackend, RefinedBackend, Rules};
 use mixlab_ns3::{Ns3Backend, Ns3Tree};
 use mixlab_packet::PacketBackend;
 use std::collections::BTreeMap;
@@ -80,6 +79,7 @@ pub fn registry(options: &BackendOptions) -> Result<Vec<Arc<dyn Backend>>, Backe
         Arc::new(FlowsimBackend::plain()),
         Arc::new(FlowsimBackend::window()),
         Arc::new(CoarseBackend),
+        m4_fluid()?,
         m4(options)?,
         packet(PacketBackend::NS3),
         packet(PacketBackend::CLEAN),
@@ -103,34 +103,46 @@ fn has_torchscript(folder: &Path) -> bool {
     files.map(|f| f.path()).any(|f| f.extension() == Some("pt".as_ref()))
 }
 
+/// The corrected fluid with the weights that ship.
+fn m4_fluid() -> Result<Arc<dyn Backend>, BackendError> {
+    Ok(Arc::new(CorrectedBackend::shipped().map_err(|e| unreadable(&e))?))
+}
+
+fn unreadable(e: &file::WeightsError) -> BackendError {
+    BackendError::Option(format!("the shipped weights of m4: {e}"))
+}
+
 /// The model that ships with its weights, or one with the user's.
 fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     let Some(path) = &options.m4_weights else {
-        let shipped =
-            M4Backend::shipped().map_err(|e| BackendError::Option(format!("the shipped weights of m4: {e}")))?;
-        return Ok(Arc::new(shipped));
+        return Ok(Arc::new(RefinedBackend::shipped().map_err(|e| unreadable(&e))?));
     };
     let failed = |e: &dyn std::fmt::Display| BackendError::Option(format!("--m4-weights {}: {e}", path.display()));
     // What `mixlab train` wrote, or one of its files; else a folder of the published architecture.
-    let file = if path.is_file() { path.clone() } else { path.join(CORRECTED_WEIGHTS) };
+    let files = Kind::ALL.map(|kind| path.join(kind.file()));
+    let mut files: Vec<&PathBuf> = files.iter().chain([path]).filter(|f| f.is_file()).collect();
     let published = Manifest::exists_in(path) || has_torchscript(path);
-    match (file.is_file(), published) {
-        (true, true) => {
-            let text = "it holds weights of both architectures; take one of them away, or name the file";
-            return Err(failed(&format!("{text} {}", file.display())));
-        }
-        (false, false) if path.is_dir() => {
-            let text = "no weights in this folder; expected what `mixlab train` writes";
+    match files.len() + usize::from(published) {
+        0 if path.is_dir() => {
+            let [first, second] = Kind::ALL.map(Kind::file);
             return Err(failed(&format!(
-                "{text} ({CORRECTED_WEIGHTS} or manifest.json), or the original's eight .pt files"
+                "no weights in this folder; expected what `mixlab train` writes ({first}, {second} or manifest.json), or the \
+                 original's eight .pt files"
             )));
         }
-        (false, false) => return Err(failed(&"no such file or folder")),
-        _ => {}
+        0 => return Err(failed(&"no such file or folder")),
+        1 => {}
+        _ => {
+            let text = "it holds weights of several architectures; take all but one away, or name a file";
+            return Err(failed(&format!("{text}, such as {}", files[0].display())));
+        }
     }
-    if file.is_file() {
-        let model = read(&file, LARGEST_FILE).map_err(|e| failed(&e))?;
-        return Ok(Arc::new(M4Backend::with_weights(weights::decode(&model).map_err(|e| failed(&e))?)));
+    if let Some(file) = files.pop() {
+        let bytes = read(file, LARGEST_FILE).map_err(|e| failed(&e))?;
+        return Ok(match file::decode(&bytes).map_err(|e| failed(&e))? {
+            (Kind::Refined, model) => Arc::new(RefinedBackend::with_weights(model)),
+            (Kind::Corrected, model) => Arc::new(CorrectedBackend::with_weights(model)),
+        });
     }
     let checkpoint = Checkpoint::load(path).map_err(|e| failed(&e))?;
     Ok(Arc::new(PaperBackend::new(checkpoint, Rules::default())))

@@ -169,8 +169,10 @@ pub enum Command {
     All(FigureArgs),
     /// Real ns-3
     Ns3,
-    /// Learned flow-level simulator
+    /// Learned simulator: coarse packet-level simulation in trains of three packets, refined
     M4,
+    /// Learned flow-level simulator: flowsim-window, corrected; the cheapest
+    M4Fluid,
     /// Parsimon over ns-3
     Pmn,
     /// Parsimon over Minim

@@ -13,6 +13,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("flowsim-window", &["mixlab --root r --mixes spec/demo.mix.json flowsim-window"]),
+    ("m4-fluid", &["mixlab --root r --mixes spec/demo.mix.json m4-fluid"]),
     ("coarse", &["mixlab --root r --mixes spec/demo.mix.json coarse"]),
     (
         "packet",

@@ -4,13 +4,15 @@ use super::exit::Exit;
 use super::failure::Failure;
 use clap::{Args, ValueEnum};
 use mixlab_m4::paper::Config;
-use mixlab_m4::train::{Options, paper};
+use mixlab_m4::train::{Options, paper, refine};
 use serde::de::DeserializeOwned;
 
 /// Models that can be trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Architecture {
-    /// flowsim-window's fluid with a learned correction: what ships
+    /// coarse with trains of three packets, its waits refined by a learned function: what ships as m4
+    Refined,
+    /// flowsim-window's fluid with a learned correction: what ships as m4-fluid
     Corrected,
     /// The published architecture: recurrent cells and a graph network
     Paper,
@@ -20,6 +22,7 @@ impl Architecture {
     /// Its name in recipes.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Refined => "refined",
             Self::Corrected => "corrected",
             Self::Paper => "paper",
         }
@@ -30,18 +33,21 @@ impl Architecture {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning")]
 pub struct LearningArgs {
-    /// Hidden width [default: corrected 64 (a multiple of 16), paper 200 (published)]
+    /// Hidden width [default: refined and corrected 64 (a multiple of 16), paper 200 (published)]
     #[arg(long, value_name = "N", value_parser = width)]
     pub hidden: Option<usize>,
-    /// Flows per step (corrected) [default: 256], or busy periods per step (paper) [default: 2, published]
+    /// Flows per step [default: refined 1024, corrected 256], or busy periods per step (paper) [default: 2, published]
     #[arg(long, value_name = "N", value_parser = count)]
     pub batch: Option<usize>,
-    /// Learning rate at the first step [default: corrected 0.001, paper 0.0001 (published)]
+    /// Learning rate at the first step [default: refined 0.002, corrected 0.001, paper 0.0001 (published)]
     #[arg(long, value_name = "X", value_parser = positive)]
     pub rate: Option<f32>,
     /// Seed of the initial weights and of the order of learning
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub weights_seed: u64,
+    /// How the refined and the corrected model learn
+    #[command(flatten)]
+    pub shaped: ShapedArgs,
     /// How the corrected model learns
     #[command(flatten)]
     pub corrected: CorrectedArgs,
@@ -50,31 +56,38 @@ pub struct LearningArgs {
     pub paper: PaperArgs,
 }
 
+/// Options of the refined and the corrected model. Defaults are those of the shipped weights.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Learning, --architecture refined and corrected")]
+pub struct ShapedArgs {
+    /// Rounds of steps; the corrected model is simulated anew in each [default: refined 60, corrected 400]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rounds: Option<u64>,
+    /// Steps of the optimiser per round [default: refined 100, corrected 60]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// δ of the loss, the error below which it is quadratic [default: 0.05]
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub smooth: Option<f32>,
+    /// 0: too slow by a factor costs as much as too fast by it; 1: the relative error, which scores are made of
+    /// [default: refined 0.5, corrected 1]
+    #[arg(long, value_name = "X", value_parser = part)]
+    pub asymmetry: Option<f32>,
+    /// A flow weighs its true slowdown to this power [default: 0]
+    #[arg(long, value_name = "X", value_parser = finite)]
+    pub emphasis: Option<f32>,
+}
+
 /// Options of the corrected model. Defaults are those of the shipped weights.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Learning, --architecture corrected")]
 pub struct CorrectedArgs {
-    /// Rounds of simulating with the weights of now and learning from what happened [default: 400]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub rounds: Option<u64>,
-    /// Steps of the optimiser per round [default: 60]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub steps: Option<u64>,
     /// Scenarios simulated per round [default: 10]
     #[arg(long, value_name = "N", value_parser = count)]
     pub lessons: Option<usize>,
     /// Rounds whose simulations are learned from [default: 10]
     #[arg(long, value_name = "N", value_parser = count)]
     pub memory: Option<usize>,
-    /// δ of the loss, the error below which it is quadratic [default: 0.05]
-    #[arg(long, value_name = "X", value_parser = positive)]
-    pub smooth: Option<f32>,
-    /// 0: too slow by a factor costs as much as too fast by it; 1: the relative error, which scores are made of [default: 1]
-    #[arg(long, value_name = "X", value_parser = part)]
-    pub asymmetry: Option<f32>,
-    /// A flow weighs its true slowdown to this power [default: 0]
-    #[arg(long, value_name = "X", value_parser = finite)]
-    pub emphasis: Option<f32>,
 }
 
 /// Options of the published architecture. Defaults are the published values.
@@ -167,28 +180,46 @@ fn set<T>(option: &mut T, given: Option<T>) {
 }
 
 impl LearningArgs {
-    /// Options of the corrected model.
+    /// Options of the refined model.
     ///
     /// # Errors
     /// Usage: an option of another architecture, or a width that its kernels don't have.
-    pub fn corrected(&self) -> Result<Options, Failure> {
+    pub fn refined(&self) -> Result<refine::Options, Failure> {
+        refuse("corrected", &self.corrected.given())?;
         refuse("paper", &self.paper.given())?;
-        let (a, mut options) = (&self.corrected, Options::default());
+        let (a, mut options) = (&self.shaped, refine::Options::default());
         set(&mut options.hidden, self.hidden);
         set(&mut options.rounds, a.rounds);
         set(&mut options.steps, a.steps);
-        set(&mut options.lessons, a.lessons);
-        set(&mut options.memory, a.memory);
         set(&mut options.batch, self.batch);
         set(&mut options.rate, self.rate);
         set(&mut options.smooth, a.smooth);
         set(&mut options.asymmetry, a.asymmetry);
         set(&mut options.emphasis, a.emphasis);
         set(&mut options.seed, Some(self.weights_seed));
-        if options.hidden % 16 != 0 {
-            let text = format!("--hidden {}: the corrected model's is a multiple of 16", options.hidden);
-            return Err(Failure::new(Exit::Usage, text));
-        }
+        whole_blocks(options.hidden)?;
+        Ok(options)
+    }
+
+    /// Options of the corrected model.
+    ///
+    /// # Errors
+    /// Usage: an option of another architecture, or a width that its kernels don't have.
+    pub fn corrected(&self) -> Result<Options, Failure> {
+        refuse("paper", &self.paper.given())?;
+        let (a, mut options) = (&self.shaped, Options::default());
+        set(&mut options.hidden, self.hidden);
+        set(&mut options.rounds, a.rounds);
+        set(&mut options.steps, a.steps);
+        set(&mut options.lessons, self.corrected.lessons);
+        set(&mut options.memory, self.corrected.memory);
+        set(&mut options.batch, self.batch);
+        set(&mut options.rate, self.rate);
+        set(&mut options.smooth, a.smooth);
+        set(&mut options.asymmetry, a.asymmetry);
+        set(&mut options.emphasis, a.emphasis);
+        set(&mut options.seed, Some(self.weights_seed));
+        whole_blocks(options.hidden)?;
         Ok(options)
     }
 
@@ -197,6 +228,7 @@ impl LearningArgs {
     /// # Errors
     /// Usage: an option of another architecture.
     pub fn paper(&self) -> Result<paper::Options, Failure> {
+        refuse("refined or corrected", &self.shaped.given())?;
         refuse("corrected", &self.corrected.given())?;
         let (a, d) = (&self.paper, paper::Options::default());
         let h = self.hidden.unwrap_or(d.config.hidden);
@@ -232,17 +264,22 @@ impl LearningArgs {
     }
 }
 
-impl CorrectedArgs {
+impl ShapedArgs {
     fn given(&self) -> Vec<&'static str> {
         let all = [
             ("--rounds", self.rounds.is_some()),
             ("--steps", self.steps.is_some()),
-            ("--lessons", self.lessons.is_some()),
-            ("--memory", self.memory.is_some()),
             ("--smooth", self.smooth.is_some()),
             ("--asymmetry", self.asymmetry.is_some()),
             ("--emphasis", self.emphasis.is_some()),
         ];
+        all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+}
+
+impl CorrectedArgs {
+    fn given(&self) -> Vec<&'static str> {
+        let all = [("--lessons", self.lessons.is_some()), ("--memory", self.memory.is_some())];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
 }
@@ -269,6 +306,14 @@ impl PaperArgs {
     }
 }
 
+/// Refuses widths that the kernels of learned functions don't have.
+fn whole_blocks(hidden: usize) -> Result<(), Failure> {
+    if hidden.is_multiple_of(16) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Usage, format!("--hidden {hidden}: this model's is a multiple of 16")))
+}
+
 fn refuse(architecture: &str, given: &[&str]) -> Result<(), Failure> {
     if given.is_empty() {
         return Ok(());
@@ -280,11 +325,16 @@ fn refuse(architecture: &str, given: &[&str]) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::train::course::Corrected;
+    use crate::train::refined::Refined;
 
     #[test]
     fn help_names_the_defaults_that_the_shipped_weights_were_trained_with() {
         let command = LearningArgs::augment_args(clap::Command::new("train"));
-        for (name, value) in Corrected::recipe(&Options::default()) {
+        let recipes = [
+            ("refined", Refined::recipe(&refine::Options::default())),
+            ("corrected", Corrected::recipe(&Options::default())),
+        ];
+        for (model, (name, value)) in recipes.into_iter().flat_map(|(m, r)| r.into_iter().map(move |o| (m, o))) {
             // No options: the variant is an experiment's.
             let Some(option) = command.get_arguments().find(|a| a.get_long() == Some(&name)) else {
                 assert_eq!(name, "variant");
@@ -292,12 +342,10 @@ mod tests {
             };
             let shown = option.get_help().map(ToString::to_string).unwrap_or_default();
             let preset = option.get_default_values().first().and_then(|v| v.to_str()) == Some(&value);
-            let said = [
-                format!("default: {value}]"),
-                format!("default: corrected {value} "),
-                format!("default: corrected {value},"),
-            ];
-            assert!(preset || said.iter().any(|s| shown.contains(s)), "--{name}: {value} is not in {shown:?}");
+            let ends = [",", "]", " "].map(|end| format!("{model} {value}{end}"));
+            let said = shown.contains(&format!("default: {value}]")) || ends.iter().any(|s| shown.contains(s));
+            let shared = shown.contains(&format!("default: refined and corrected {value} "));
+            assert!(preset || said || shared, "--{name}: {model} {value} is not in {shown:?}");
         }
     }
 }

@@ -86,6 +86,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Mlsys => sweep::run(common, "mlsys").await,
         Command::Ns3 => sweep::run(common, "ns3").await,
         Command::M4 => sweep::run(common, "m4").await,
+        Command::M4Fluid => sweep::run(common, "m4-fluid").await,
         Command::Pmn => sweep::run(common, "pmn").await,
         Command::PmnM => sweep::run(common, "pmn-m").await,
         Command::PmnMc => sweep::run(common, "pmn-mc").await,

@@ -15,13 +15,15 @@ use crate::runner::{StopFlag, SweepSummary, unix_time_s};
 use crate::spec;
 use crate::store::{Reader, Selection};
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, Recipe};
-use crate::train::course::{CORRECTED_WEIGHTS, Corrected, Course};
+use crate::train::course::{Corrected, Course};
 use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
 use crate::train::log;
 use crate::train::paper::{Labelling, Paper, Periods};
+use crate::train::refined::Refined;
 use crate::train::session::{Ended, Session, SessionError, Surroundings};
 use crate::train::sets::{self, MOST_DRAWS, ROLES, Role, SetError, Space};
 use clap::Args;
+use mixlab_m4::perceptron::file::Kind;
 use mixlab_m4::train::Lesson;
 use mixlab_m4::train::paper;
 use mixlab_m4::weights::Manifest;
@@ -37,12 +39,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Model to train
-    #[arg(long, value_enum, default_value_t = Architecture::Corrected)]
+    #[arg(long, value_enum, default_value_t = Architecture::Refined)]
     pub architecture: Architecture,
     /// Go on from this checkpoint instead of the latest in DIR
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// Learn nothing: write the mean of these trainings of the corrected model into --out. Their errors differ with their seeds, so the mean has less
+    /// Learn nothing: write the mean of these trainings of the refined or of the corrected model into --out. Their errors differ
+    /// with their seeds, so the mean has less
     #[arg(long, value_name = "DIR,DIR", value_delimiter = ',', conflicts_with_all = ["from", "until"])]
     pub average: Vec<PathBuf>,
     /// Stop after this round (paper: step); the same command goes on
@@ -78,8 +81,9 @@ pub struct DataArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
     pub wide_draws: Option<u64>,
     /// Scenarios to learn from with links of 25 to 100 Gb/s at the hosts and up to 400 Gb/s in the fabric
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
-    pub fast_draws: u64,
+    /// [default: 100 with --architecture refined and without --mixspace, else 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
+    pub fast_draws: Option<u64>,
     /// Scenarios to validate on (0: no validation)
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=MOST_DRAWS))]
     pub validation_draws: u64,
@@ -114,6 +118,7 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
     } else {
         let sets = drawn_sets(common, args)?;
         let supervise = match args.architecture {
+            Architecture::Refined => args.learning.refined().map(|_| common.enable_train)?,
             Architecture::Corrected => args.learning.corrected().map(|_| common.enable_train)?,
             Architecture::Paper => common.enable_train || needs_supervision(&args.learning.paper()?),
         };
@@ -149,13 +154,11 @@ pub async fn run(common: &Common, args: &TrainArgs) -> Result<Exit, Failure> {
     learn(common, args, truth, training, validation, &sets).await
 }
 
-/// Refuses a folder with weights of the other architecture: nobody could tell which of the two is meant.
+/// Refuses a folder with weights of another architecture: nobody could tell which of them is meant.
 pub fn one_architecture(out: &Path, architecture: Architecture) -> Result<(), Failure> {
-    let other = match architecture {
-        Architecture::Corrected => Manifest::exists_in(out),
-        Architecture::Paper => out.join(CORRECTED_WEIGHTS).is_file(),
-    };
-    if !other {
+    let others = Kind::ALL.into_iter().filter(|kind| kind.name() != architecture.name());
+    let paper = architecture != Architecture::Paper && Manifest::exists_in(out);
+    if !paper && !others.map(Kind::file).any(|file| out.join(file).is_file()) {
         return Ok(());
     }
     let text = format!("{} holds weights of another architecture: choose another --out", out.display());
@@ -165,6 +168,7 @@ pub fn one_architecture(out: &Path, architecture: Architecture) -> Result<(), Fa
 /// Refuses options that are not those of the training in the folder, before anything is simulated for them.
 fn same_options(args: &TrainArgs) -> Result<(), Failure> {
     let options = match args.architecture {
+        Architecture::Refined => Refined::recipe(&args.learning.refined()?),
         Architecture::Corrected => Corrected::recipe(&args.learning.corrected()?),
         Architecture::Paper => paper_recipe(args)?,
     };
@@ -199,6 +203,7 @@ fn of_role(sets: &Sets, role: Role) -> &[PlannedScenario] {
 fn drawn_sets(common: &Common, args: &TrainArgs) -> Result<Sets, Failure> {
     const TEST_DRAWS: u64 = 30;
     const WIDE_DRAWS: u64 = 200;
+    const FAST_DRAWS: u64 = 100;
     let data = &args.data;
     let draws = |role| match role {
         Role::Training => data.draws,
@@ -206,12 +211,17 @@ fn drawn_sets(common: &Common, args: &TrainArgs) -> Result<Sets, Failure> {
         Role::Test => TEST_DRAWS,
     };
     let draw = |role| draw(common, data.mixspace.as_deref(), data.draw_flows, role, draws(role));
-    let beyond = args.architecture == Architecture::Corrected && data.mixspace.is_none();
-    let wide = data.wide_draws.unwrap_or(if beyond { WIDE_DRAWS } else { 0 });
+    let (wide, fast) = match args.architecture {
+        _ if data.mixspace.is_some() => (0, 0),
+        Architecture::Refined => (WIDE_DRAWS, FAST_DRAWS),
+        Architecture::Corrected => (WIDE_DRAWS, 0),
+        Architecture::Paper => (0, 0),
+    };
+    let (wide, fast) = (data.wide_draws.unwrap_or(wide), data.fast_draws.unwrap_or(fast));
     let sets: Vec<_> = ROLES.into_iter().map(draw).collect::<Result<_, _>>()?;
     let mut sets: Sets = sets.try_into().expect("as many sets as roles");
     let flows = data.draw_flows.map(|n| n as usize);
-    for (space, count) in [(Space::Wide, wide), (Space::Fast, data.fast_draws)] {
+    for (space, count) in [(Space::Wide, wide), (Space::Fast, fast)] {
         sets[Role::Training as usize].extend(sets::drawn(space, Role::Training, common.seed, count, flows)?);
     }
     sets::check_disjoint(ROLES.map(|role| (role, of_role(&sets, role))))?;
@@ -327,6 +337,7 @@ async fn learn(
         lessons: lessons.map(|(name, value)| (name.to_owned(), value)).into(),
     };
     let mut course: Box<dyn Course> = match args.architecture {
+        Architecture::Refined => refined(common, args, &mut recipe, &training.lessons)?,
         Architecture::Corrected => corrected(common, args, &mut recipe, training.lessons)?,
         Architecture::Paper => published(common, args, &mut recipe, training, &truth).await?,
     };
@@ -361,6 +372,20 @@ fn start(common: &Common, args: &TrainArgs, recipe: &Recipe) -> Result<Option<(C
     let found = Checkpoint::of(recipe, &path)?;
     remark(common, &format!("going on after step {} from {}", found.step, path.display()));
     Ok(Some((found, path)))
+}
+
+fn refined(
+    common: &Common,
+    args: &TrainArgs,
+    recipe: &mut Recipe,
+    lessons: &[Lesson],
+) -> Result<Box<dyn Course>, Failure> {
+    let options = args.learning.refined()?;
+    recipe.options = Refined::recipe(&options);
+    Ok(Box::new(match start(common, args, recipe)? {
+        None => Refined::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?,
+        Some((found, path)) => Refined::resume(options, lessons, (found.step, &found.state), &path)?,
+    }))
 }
 
 fn corrected(

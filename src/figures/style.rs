@@ -173,7 +173,7 @@ const fn look(color: RGBColor, dash: &'static [f64], mark: Mark) -> Look {
 
 /// Backends with a look of their own, in the order in which they are listed and drawn: solid lines first, so that
 /// broken ones show over them where curves coincide.
-const KNOWN: [(&str, Look); 14] = [
+const KNOWN: [(&str, Look); 15] = [
     ("ns3", look(BLACK, SOLID, Mark::Circle)),
     ("packet", look(DARK, SOLID, Mark::Square)),
     ("packet-clean", look(DARK, DASHED, Mark::Diamond)),
@@ -185,6 +185,7 @@ const KNOWN: [(&str, Look); 14] = [
     ("pmn-mc", look(GREEN, DOTTED, Mark::Circle)),
     ("m3", look(ORANGE, LONG, Mark::Square)),
     ("m4", look(VERMILLION, DASHED, Mark::Diamond)),
+    ("m4-fluid", look(ORANGE, DASH_DOT, Mark::Triangle)),
     ("mlsys", look(VERMILLION, DOTTED, Mark::Wedge)),
     ("ideal", look(PURPLE, DOTTED, Mark::Cross)),
     ("floor", look(GREY, DASHED, Mark::Cross)),

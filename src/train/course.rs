@@ -4,9 +4,9 @@ use super::checkpoint::CheckpointError;
 use super::log::Scalar;
 use crate::atomic;
 use mixlab_contract::{Backend, RunError};
-use mixlab_m4::M4Backend;
-use mixlab_m4::corrected::weights;
+use mixlab_m4::perceptron::file::Kind;
 use mixlab_m4::train::{Campaign, Lesson, Options};
+use mixlab_m4::{CorrectedBackend, Perceptron};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,9 +66,6 @@ pub struct Corrected {
     options: Options,
     step: u64,
 }
-
-/// File of the corrected model's weights in a training's folder.
-pub const CORRECTED_WEIGHTS: &str = "corrected.safetensors";
 
 impl Corrected {
     /// From the beginning.
@@ -152,11 +149,16 @@ impl Course for Corrected {
     }
 
     fn backend(&self) -> Box<dyn Backend> {
-        Box::new(M4Backend::with_weights(self.campaign.model().clone()))
+        Box::new(CorrectedBackend::with_weights(self.campaign.model().clone()))
     }
 
     fn save(&self, folder: &Path) -> io::Result<()> {
-        finite(self.campaign.model().weights.iter().copied())?;
-        atomic::write(&folder.join(CORRECTED_WEIGHTS), &weights::encode(self.campaign.model()))
+        save(Kind::Corrected, self.campaign.model(), folder)
     }
+}
+
+/// Writes a learned function into a folder.
+pub fn save(kind: Kind, model: &Perceptron, folder: &Path) -> io::Result<()> {
+    finite(model.weights.iter().copied())?;
+    atomic::write(&folder.join(kind.file()), &kind.encode(model))
 }

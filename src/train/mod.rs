@@ -12,6 +12,7 @@ pub mod draws;
 pub mod lessons;
 pub mod log;
 pub mod paper;
+pub mod refined;
 pub mod session;
 pub mod sets;
 pub mod tensorboard;

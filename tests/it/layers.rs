@@ -50,11 +50,12 @@ fn engines_depend_on_the_contract_and_on_nothing_else_of_mixlab() {
         }
         let text = std::fs::read_to_string(&manifest).expect("UTF-8");
         let path = manifest.to_string_lossy();
-        // m4's corrected model is a correction of flowsim's fluid and is defined on its solver; coarse takes flowsim's volumes and
-        // idle FCTs, and its queues between a network and its driver.
+        // m4's corrected model is a correction of flowsim's fluid and is defined on its solver, its refined one a refinement of coarse; coarse
+        // takes flowsim's volumes and idle FCTs, and its queues between a network and its driver.
         let allowed: &[&str] = match () {
             () if path.contains("contract") => &[],
-            () if path.contains("/m4/") || path.contains("/coarse/") => &["mixlab-contract", "mixlab-flowsim"],
+            () if path.contains("/m4/") => &["mixlab-contract", "mixlab-flowsim", "mixlab-coarse"],
+            () if path.contains("/coarse/") => &["mixlab-contract", "mixlab-flowsim"],
             () => &["mixlab-contract"],
         };
         for line in text.lines().filter(|l| l.starts_with("mixlab")) {

@@ -19,7 +19,7 @@ fn every_other_backend_names_the_variant_as_unsupported() {
         assert!(unsupported.feature.contains("tcp-cubic"), "{}: {unsupported}", backend.id());
         refused.push(backend.id());
     }
-    assert_eq!(refused, ["flowsim", "flowsim-window", "coarse", "m4", "packet", "packet-clean", "floor"]);
+    assert_eq!(refused, ["flowsim", "flowsim-window", "coarse", "m4-fluid", "m4", "packet", "packet-clean", "floor"]);
 }
 
 #[test]

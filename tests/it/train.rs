@@ -9,8 +9,8 @@ use std::process::Stdio;
 use std::time::Duration;
 use tempfile::tempdir;
 
-/// A training of the corrected model that takes less than a second.
-const TINY: [&str; 22] = [
+/// A training of the refined model that takes less than a second.
+const TINY: [&str; 20] = [
     "--wide-draws",
     "1",
     "--draws",
@@ -25,15 +25,16 @@ const TINY: [&str; 22] = [
     "5",
     "--hidden",
     "16",
-    "--lessons",
-    "2",
-    "--memory",
-    "2",
+    "--fast-draws",
+    "1",
     "--checkpoint-every",
     "2",
     "--validate-every",
     "3",
 ];
+
+/// With [`TINY`] one of the corrected model.
+const CORRECTED: [&str; 6] = ["--architecture", "corrected", "--lessons", "2", "--memory", "2"];
 
 /// One of the published architecture.
 const PAPER: [&str; 18] = [
@@ -76,14 +77,18 @@ fn same(cwd: &Path, a: &str, b: &str, names: &[&str]) {
 fn the_mean_of_trainings_is_a_model_and_what_is_no_training_is_refused() {
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();
-    train(at, "a", &[&TINY]);
-    train(at, "b", &[&TINY, &["--weights-seed", "2"]]);
-    let (_, err) = run_expecting(0, at, &["train", "--average", "a,b", "--out", "mean"]);
-    assert!(err.contains("mean of 2 trainings: --m4-weights mean"), "{err}");
-    same(at, "a", "mean", &["scenarios.csv"]);
     let demo = file("spec/demo.mix.json").display().to_string();
-    let args = ["--root", "d", "--mixes", &demo, "--nr-flows", "50", "--m4-weights", "mean", "m4"];
-    run_expecting(0, at, &args);
+    for (a, b, mean, architecture) in [("a", "b", "mean", &[][..]), ("c", "d", "other mean", &CORRECTED[..])] {
+        train(at, a, &[&TINY, architecture]);
+        train(at, b, &[&TINY, architecture, &["--weights-seed", "2"]]);
+        let (_, err) = run_expecting(0, at, &["train", "--average", &format!("{a},{b}"), "--out", mean]);
+        assert!(err.contains(&format!("mean of 2 trainings: --m4-weights {mean}")), "{err}");
+        same(at, a, mean, &["scenarios.csv"]);
+        let args = ["--root", "s", "--mixes", &demo, "--nr-flows", "50", "--m4-weights", mean, "m4"];
+        run_expecting(0, at, &args);
+    }
+    let (_, err) = run_expecting(2, at, &["train", "--average", "a,c", "--out", "other"]);
+    assert!(err.contains("wrote for the refined model"), "{err}");
     let (_, err) = run_expecting(2, at, &["train", "--average", "a,nowhere", "--out", "other"]);
     assert!(err.contains("nowhere") && err.contains("expected a folder that `mixlab train` wrote"), "{err}");
     assert!(!at.join("other").exists());
@@ -105,33 +110,46 @@ fn events_of_a_training_are_the_rows_of_its_log() {
 
 #[test]
 fn a_training_in_parts_or_with_more_jobs_or_from_any_checkpoint_ends_in_the_same_weights() {
+    for (architecture, weights) in [(&[][..], "refined.safetensors"), (&CORRECTED[..], "corrected.safetensors")] {
+        let dir = tempdir().expect("a temporary directory");
+        let at = dir.path();
+        let err = train(at, "whole", &[&TINY, architecture]);
+        assert!(err.contains("8 runs finished") && err.contains("6 rounds done"), "{err}");
+        let best = format!("best/{weights}");
+        let equal = [weights, &best, "loss.csv", "scenarios.csv", "training.csv"];
+
+        let err = train(at, "parts", &[&TINY, architecture, &["--until", "3"]]);
+        assert!(err.contains("3 of 6 rounds"), "{err}");
+        let err = train(at, "parts", &[&TINY, architecture]);
+        assert!(err.contains("going on after step 3"), "{err}");
+        same(at, "whole", "parts", &equal);
+
+        for step in ["000002", "000004", "000006"] {
+            let from = format!("whole/checkpoints/{step}.checkpoint");
+            train(at, step, &[&TINY, architecture, &["--from", &from]]);
+            same(at, "whole", step, &[weights]);
+        }
+        let other = [&["--root", "other", "-j", "2", "-q", "train", "--out", "jobs"], &TINY[..], architecture].concat();
+        run_expecting(0, at, &other);
+        same(at, "whole", "jobs", &equal);
+
+        train(at, "seed", &[&TINY, architecture, &["--weights-seed", "2"]]);
+        assert_ne!(bytes(at, &format!("seed/{weights}")), bytes(at, &format!("whole/{weights}")));
+    }
+}
+
+#[test]
+fn options_of_another_training_or_architecture_are_refused() {
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();
-    let err = train(at, "whole", &[&TINY]);
-    assert!(err.contains("7 runs finished") && err.contains("6 rounds done"), "{err}");
-    let equal = ["corrected.safetensors", "best/corrected.safetensors", "loss.csv", "scenarios.csv", "training.csv"];
-
-    let err = train(at, "parts", &[&TINY, &["--until", "3"]]);
-    assert!(err.contains("3 of 6 rounds"), "{err}");
-    let err = train(at, "parts", &[&TINY]);
-    assert!(err.contains("going on after step 3"), "{err}");
-    same(at, "whole", "parts", &equal);
-
-    for step in ["000002", "000004", "000006"] {
-        let from = format!("whole/checkpoints/{step}.checkpoint");
-        train(at, step, &[&TINY, &["--from", &from]]);
-        same(at, "whole", step, &["corrected.safetensors"]);
-    }
-    run_expecting(0, at, &[&["--root", "other", "-j", "2", "-q", "train", "--out", "jobs"], &TINY[..]].concat());
-    same(at, "whole", "jobs", &equal);
-
-    train(at, "seed", &[&TINY, &["--weights-seed", "2"]]);
-    assert_ne!(bytes(at, "seed/corrected.safetensors"), bytes(at, "whole/corrected.safetensors"));
+    train(at, "whole", &[&TINY, &["--until", "1"]]);
     let (_, err) =
         run_expecting(2, at, &[&["--root", "r", "train", "--out", "whole", "--rate", "0.1"], &TINY[..]].concat());
-    assert!(err.contains("--rate is `0.001` there, `0.1` here"), "{err}");
+    assert!(err.contains("--rate is `0.002` there, `0.1` here"), "{err}");
     let (_, err) = run_expecting(2, at, &[&["train", "--out", "x", "--epochs", "2"], &TINY[..]].concat());
     assert!(err.contains("--epochs belongs to --architecture paper"), "{err}");
+    let (_, err) = run_expecting(2, at, &[&["train", "--out", "x", "--memory", "2"], &TINY[..]].concat());
+    assert!(err.contains("--memory belongs to --architecture corrected"), "{err}");
 }
 
 #[test]
@@ -140,7 +158,7 @@ fn a_killed_training_goes_on_to_the_weights_of_an_uninterrupted_one() {
     let at = dir.path();
     let often = ["--checkpoint-every", "1", "--rounds", "12"];
     let options: Vec<&str> = TINY.into_iter().collect();
-    let options: Vec<&str> = [&options[..8], &options[10..18], &often, &["--validate-every", "3"]].concat();
+    let options: Vec<&str> = [&options[..8], &options[10..16], &often, &["--validate-every", "3"]].concat();
     train(at, "whole", &[&options]);
     let args = [&["--root", "r", "train", "--out", "killed"], &options[..]].concat();
     let mut kills = 0;
@@ -157,7 +175,7 @@ fn a_killed_training_goes_on_to_the_weights_of_an_uninterrupted_one() {
     }
     assert!(kills > 0, "the training was never killed");
     run_expecting(0, at, &args);
-    same(at, "whole", "killed", &["corrected.safetensors", "loss.csv"]);
+    same(at, "whole", "killed", &["refined.safetensors", "loss.csv"]);
     let events = tensorboard::decode(&bytes(at, &format!("killed/{EVENTS}")));
     let curve = Curve::read(&at.join("killed/loss.csv")).expect("well formed");
     assert_eq!(events.iter().map(|e| e.step).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
@@ -175,6 +193,8 @@ fn control_c_saves_a_checkpoint_and_ends_with_130() {
         "--draws",
         "2",
         "--wide-draws",
+        "0",
+        "--fast-draws",
         "0",
         "--validation-draws",
         "0",
@@ -222,7 +242,7 @@ fn the_published_architecture_is_trained_resumed_and_used() {
     let (out, err) = run_expecting(0, at, &test);
     assert!(out.contains("m4") && err.contains("m4-2 paper"), "{out}{err}");
     let (_, err) = run_expecting(2, at, &[&["train", "--out", "x", "--rounds", "2"], &PAPER[..]].concat());
-    assert!(err.contains("--rounds belongs to --architecture corrected"), "{err}");
+    assert!(err.contains("--rounds belongs to --architecture refined or corrected"), "{err}");
 }
 
 #[test]
@@ -230,7 +250,7 @@ fn a_folder_is_one_training_and_what_would_mix_two_is_refused_and_changes_nothin
     let dir = tempdir().expect("a temporary directory");
     let at = dir.path();
     train(at, "t", &[&TINY, &["--until", "4"]]);
-    let files = ["corrected.safetensors", "loss.csv", "scenarios.csv", "train.json", "best/corrected.safetensors"];
+    let files = ["refined.safetensors", "loss.csv", "scenarios.csv", "train.json", "best/refined.safetensors"];
     let before = files.map(|name| bytes(at, &format!("t/{name}")));
     let refused = |code: i32, options: &[&[&str]], want: &str| {
         let args = [&["--root", "other", "train", "--out", "t"], &options.concat()[..]].concat();
@@ -246,7 +266,9 @@ fn a_folder_is_one_training_and_what_would_mix_two_is_refused_and_changes_nothin
     refused(2, &[&without], "validation scenarios is `2` there, `0` here");
     let other: Vec<&str> = TINY[..2].iter().chain(&["--draws", "5"]).chain(&TINY[4..]).copied().collect();
     refused(2, &[&other], "scenarios is `5` there, `6` here");
-    refused(2, &[&PAPER], "holds weights of another architecture");
+    for other in [&PAPER[..], &CORRECTED] {
+        refused(2, &[other], "holds weights of another architecture");
+    }
     let (_, err) = run_expecting(2, at, &["train", "--average", "t", "--out", "t"]);
     assert!(err.contains("a training of its own"), "{err}");
     let (said, _) = run_expecting(0, at, &["--dry-run", "train", "--average", "t", "--out", "mean"]);
@@ -304,7 +326,7 @@ fn a_test_needs_stored_truth_and_shows_the_weights_it_was_asked_for() {
         overall[1]["errors"]["mean"].as_f64().expect("a number")
     };
     let (shipped, err) = run_expecting(0, at, &test(&[]));
-    assert!(err.contains("m4-2 corrected"), "{err}");
+    assert!(err.contains("m4-3 refined"), "{err}");
     let (mine, _) = run_expecting(0, at, &test(&["--weights", "m4"]));
     assert_ne!(errors(&shipped), errors(&mine));
     // Asked again in the other order, each is what it was: nothing is simulated anew, nothing is mistaken.

@@ -178,6 +178,8 @@ pub struct Fabric {
     watched: Vec<u32>,
     /// Whether anybody obeys pauses.
     pfc: bool,
+    /// Whether nothing is ever dropped: headroom is measured for packets, and what trains of several use more of it, packets would not.
+    lossless: bool,
     /// Bytes of a full packet.
     packet: f64,
     /// Length of a tick, ns.
@@ -206,6 +208,7 @@ impl Fabric {
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
             pfc: transport.pfc,
+            lossless: transport.pfc && grain > 1,
             tick,
             packet,
             pauses: 0,
@@ -252,7 +255,7 @@ impl Fabric {
         // A tick's arrivals are counted before its departures: as many of these are expected as in the last ones.
         let leaving = input.leaving;
         let full = input.headroom > 0 && input.headroom + bytes > input.reserve + leaving;
-        if full || v.inside + bytes > v.buffer + leaving {
+        if (full || v.inside + bytes > v.buffer + leaving) && !self.lossless {
             return false;
         }
         input.inside += bytes;

@@ -6,10 +6,12 @@ use mixlab_contract::conformance::{
 };
 use mixlab_contract::{Backend, BitsPerSec, Bytes, CongestionControl, FlowOutcome, Scenario, Silent, SimDuration};
 use mixlab_flowsim::FlowsimBackend;
-use mixlab_m4::M4Backend;
-use mixlab_m4::corrected::{CorrectedNetwork, Perceptron, weights};
+use mixlab_m4::corrected::features::FEATURES;
+use mixlab_m4::perceptron::file::Kind;
+
 use mixlab_m4::train::descent::{Workspace, learn};
 use mixlab_m4::train::{Campaign, CheckpointError, Lesson, Options, Recording, record};
+use mixlab_m4::{CorrectedBackend, CorrectedNetwork, Perceptron};
 
 /// Telemetry is not part of the ideal FCT (TIMELY 8 B, HPCC 42 B per packet), so a lone flow may be slower than it by that.
 fn telemetry_slack(scenario: &Scenario) -> SimDuration {
@@ -20,8 +22,8 @@ fn telemetry_slack(scenario: &Scenario) -> SimDuration {
 
 #[test]
 fn the_shipped_model_obeys_every_law() {
-    let backend = M4Backend::shipped().expect("the shipped weights can be read");
-    let model = weights::shipped().expect("the shipped weights can be read");
+    let backend = CorrectedBackend::shipped().expect("the shipped weights can be read");
+    let model = Kind::Corrected.shipped().expect("the shipped weights can be read");
     for seed in 0..60 {
         let scenario = random_scenario(seed, Scope::default());
         let check = |v: Verdict| v.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
@@ -33,14 +35,8 @@ fn the_shipped_model_obeys_every_law() {
 }
 
 #[test]
-fn the_shipped_weights_are_those_that_their_description_names() {
-    let digest = weights::shipped().expect("the shipped weights can be read").digest();
-    assert!(include_str!("../weights/corrected.md").contains(&digest), "{digest}");
-}
-
-#[test]
 fn a_lone_flow_without_telemetry_is_exactly_ideal_whatever_the_weights() {
-    let backend = M4Backend::with_weights(noisy(3));
+    let backend = CorrectedBackend::with_weights(noisy(3));
     for seed in 0..40 {
         let scenario = random_scenario(seed, Scope::default());
         let cc = scenario.transport().congestion_control;
@@ -52,7 +48,7 @@ fn a_lone_flow_without_telemetry_is_exactly_ideal_whatever_the_weights() {
 
 #[test]
 fn without_correction_it_is_flowsim_window() {
-    let backend = M4Backend::with_weights(Perceptron::untrained(16, 1));
+    let backend = CorrectedBackend::with_weights(Perceptron::untrained(FEATURES, 16, 1));
     for seed in 0..60 {
         let scenario = random_scenario(seed, Scope::default());
         let ours = backend.run(&scenario, &Silent).expect("runs").outcomes;
@@ -68,7 +64,7 @@ fn without_correction_it_is_flowsim_window() {
 
 /// Random weights everywhere, output included.
 fn noisy(seed: u64) -> Perceptron {
-    let mut model = Perceptron::untrained(16, seed);
+    let mut model = Perceptron::untrained(FEATURES, 16, seed);
     let count = model.weights.len();
     for (i, w) in model.weights.iter_mut().enumerate().skip(count - 17) {
         *w = ((i as f32 * 12.9898).sin() * 43758.547).fract() * 0.3;
@@ -179,7 +175,8 @@ fn training_lowers_the_closed_loop_error() {
 fn incast_takes_at_least_what_the_receiver_s_link_needs_whatever_the_weights() {
     let mut fast = noisy(2);
     *fast.weights.last_mut().expect("there are weights") = 3.0;
-    let backends = [M4Backend::with_weights(fast), M4Backend::shipped().expect("the shipped weights can be read")];
+    let backends =
+        [CorrectedBackend::with_weights(fast), CorrectedBackend::shipped().expect("the shipped weights can be read")];
     for (seed, backend) in (0..20).flat_map(|seed| backends.iter().map(move |b| (seed, b))) {
         let mut parts = random_scenario(seed, Scope { closed_loops: false, ..Scope::default() }).into_parts();
         let receiver = parts.flows[0].dst;

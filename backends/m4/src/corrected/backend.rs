@@ -1,38 +1,39 @@
-//! The corrected fluid as a backend: `m4`.
+//! The corrected fluid as a backend: `m4-fluid`, or `m4` with a user's weights.
 
 use super::network::CorrectedNetwork;
-use super::perceptron::Perceptron;
-use super::weights::{self, WeightsError};
+use crate::perceptron::Perceptron;
+use crate::perceptron::file::{Kind, WeightsError};
 use mixlab_contract::tcp::rdma_only;
 use mixlab_contract::{Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 use std::sync::Arc;
 
-/// The learned model with its weights.
+/// The corrected fluid with its weights.
 #[derive(Clone, Debug)]
-pub struct M4Backend {
+pub struct CorrectedBackend {
+    id: &'static str,
     model: Arc<Perceptron>,
     digest: String,
 }
 
-impl M4Backend {
-    /// The model with the weights that ship with this crate.
+impl CorrectedBackend {
+    /// `m4-fluid`: the model with the weights that ship with this crate.
     ///
     /// # Errors
     /// Never for the file in the repository, which a test reads.
     pub fn shipped() -> Result<Self, WeightsError> {
-        weights::shipped().map(Self::with_weights)
+        Ok(Self { id: "m4-fluid", ..Self::with_weights(Kind::Corrected.shipped()?) })
     }
 
-    /// The model with these weights.
+    /// `m4`: the model with these weights.
     pub fn with_weights(model: Perceptron) -> Self {
         let digest = model.digest();
-        Self { model: Arc::new(model), digest }
+        Self { id: "m4", model: Arc::new(model), digest }
     }
 }
 
-impl Backend for M4Backend {
+impl Backend for CorrectedBackend {
     fn id(&self) -> &str {
-        "m4"
+        self.id
     }
 
     fn fingerprint(&self) -> String {

@@ -10,7 +10,7 @@ use mixlab_contract::{CongestionControl, Scenario};
 /// Numbers per flow and moment.
 pub const FEATURES: usize = 102;
 /// The last of them, which are the same for all flows of a scenario.
-const TRANSPORT: usize = 14;
+pub const TRANSPORT: usize = 14;
 
 /// Groups of features, for ablations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,42 +59,13 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Reads the transport. Thresholds are those of the slowest marked rate.
+    /// Reads the transport.
     pub fn of(scenario: &Scenario) -> Self {
         let t = scenario.transport();
-        let packet_bytes = (t.payload.0 + t.data_header().0) as f64;
-        let packets = |bytes: f64| log1p(bytes / packet_bytes);
-        let mark = t.marking.iter().min_by_key(|(rate, _)| *rate).map(|(_, m)| *m);
-        let mut x = [0.0f32; TRANSPORT];
-        let us = 1e6;
-        match t.congestion_control {
-            CongestionControl::Dctcp { .. } => x[0] = 1.0,
-            CongestionControl::Dcqcn { .. } => x[1] = 1.0,
-            CongestionControl::Hpcc { target_utilisation, additive, .. } => {
-                x[2] = 1.0;
-                x[7] = (target_utilisation * 4.0 - 3.0) as f32;
-                x[8] = log1p(additive.0 as f64 / t.max_rate.0 as f64 * 100.0);
-            }
-            CongestionControl::Timely { t_low, t_high, .. } => {
-                x[3] = 1.0;
-                x[9] = (t_low.as_secs_f64() * us / 50.0) as f32;
-                x[10] = (t_high.as_secs_f64() * us / 125.0) as f32;
-            }
-            // The backend refuses TCP: nothing was learned of it.
-            CongestionControl::Tcp { .. } => {}
-        }
-        if let Some(m) = mark.filter(|_| x[0] + x[1] > 0.0) {
-            x[5] = packets(m.k_min.0 as f64);
-            x[6] = packets(m.k_max.0 as f64);
-        }
-        x[4] = packets(t.buffer.0 as f64);
-        x[11] = t.window.map_or(5.0, |w| packets(w.0 as f64));
-        x[12] = f32::from(u8::from(t.pfc));
-        x[13] = t.window.map_or(0.0, |_| 1.0);
         let bits = 8.0 * SCALE;
         Self {
-            transport: x,
-            packet: packet_bytes * bits,
+            transport: transport(scenario),
+            packet: (t.payload.0 + t.data_header().0) as f64 * bits,
             buffer: t.buffer.0 as f64 * bits,
             acks_queue: !t.ack_high_priority,
         }
@@ -266,6 +237,41 @@ impl Setting {
             x[87] = packets(ack);
         }
     }
+}
+
+/// What a scenario's transport is. Thresholds are those of the slowest marked rate.
+pub fn transport(scenario: &Scenario) -> [f32; TRANSPORT] {
+    let t = scenario.transport();
+    let packet_bytes = (t.payload.0 + t.data_header().0) as f64;
+    let packets = |bytes: f64| log1p(bytes / packet_bytes);
+    let mark = t.marking.iter().min_by_key(|(rate, _)| *rate).map(|(_, m)| *m);
+    let mut x = [0.0f32; TRANSPORT];
+    let us = 1e6;
+    match t.congestion_control {
+        CongestionControl::Dctcp { .. } => x[0] = 1.0,
+        CongestionControl::Dcqcn { .. } => x[1] = 1.0,
+        CongestionControl::Hpcc { target_utilisation, additive, .. } => {
+            x[2] = 1.0;
+            x[7] = (target_utilisation * 4.0 - 3.0) as f32;
+            x[8] = log1p(additive.0 as f64 / t.max_rate.0 as f64 * 100.0);
+        }
+        CongestionControl::Timely { t_low, t_high, .. } => {
+            x[3] = 1.0;
+            x[9] = (t_low.as_secs_f64() * us / 50.0) as f32;
+            x[10] = (t_high.as_secs_f64() * us / 125.0) as f32;
+        }
+        // The backend refuses TCP: nothing was learned of it.
+        CongestionControl::Tcp { .. } => {}
+    }
+    if let Some(m) = mark.filter(|_| x[0] + x[1] > 0.0) {
+        x[5] = packets(m.k_min.0 as f64);
+        x[6] = packets(m.k_max.0 as f64);
+    }
+    x[4] = packets(t.buffer.0 as f64);
+    x[11] = t.window.map_or(5.0, |w| packets(w.0 as f64));
+    x[12] = f32::from(u8::from(t.pfc));
+    x[13] = t.window.map_or(0.0, |_| 1.0);
+    x
 }
 
 /// Which of three features is that of a hop: of the first, of any between, or of the last channel of a path.

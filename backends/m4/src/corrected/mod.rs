@@ -8,9 +8,6 @@ pub mod backend;
 pub mod contention;
 pub mod features;
 pub mod network;
-pub mod perceptron;
-pub mod weights;
 
-pub use backend::M4Backend;
+pub use backend::CorrectedBackend;
 pub use network::CorrectedNetwork;
-pub use perceptron::Perceptron;

@@ -14,7 +14,7 @@
 
 use super::contention::{Contention, Entry};
 use super::features::{FEATURES, Setting, exp};
-use super::perceptron::{Activations, Perceptron};
+use crate::perceptron::{Activations, Perceptron};
 use mixlab_contract::ideal::{ack_latency, bottleneck};
 use mixlab_contract::{
     Event, EventKind, FlowIndex, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology, Transport,

@@ -1,4 +1,4 @@
-//! A training: rounds of simulating with the weights so far and of learning from what happened.
+//! A training of the corrected model: rounds of simulating with the weights so far and of learning from what happened.
 //!
 //! ```text
 //! round r:  record `lessons` scenarios in closed loop with the weights of now
@@ -12,7 +12,7 @@ use super::descent::{Descent, Schedule, Workspace, assess, standardise};
 use super::record::{Recording, record_upon};
 use crate::corrected::features::{FEATURES, Group};
 use crate::corrected::network::Base;
-use crate::corrected::perceptron::{Layout, Perceptron};
+use crate::perceptron::{Layout, Perceptron};
 use mixlab_contract::{FlowOutcome, RunError, Scenario};
 use std::collections::VecDeque;
 
@@ -42,7 +42,10 @@ impl Variant {
     }
 
     fn untrained(self, hidden: usize, seed: u64) -> Perceptron {
-        if self == Self::Additive { Perceptron::additive() } else { Perceptron::untrained(hidden, seed) }
+        match self {
+            Self::Additive => Perceptron::additive(FEATURES),
+            _ => Perceptron::untrained(FEATURES, hidden, seed),
+        }
     }
 
     /// Blinds the model to what the variant does not see.
@@ -204,7 +207,7 @@ impl Campaign {
     fn recordings(&self, round: u64, model: &Perceptron, lessons: &[Lesson]) -> Result<Vec<Recording>, RunError> {
         let count = self.options.lessons as u64;
         let variant = self.options.variant;
-        let silent = Perceptron::untrained(model.hidden, 0);
+        let silent = Perceptron::untrained(FEATURES, model.hidden, 0);
         let model = if variant == Variant::OpenLoop { &silent } else { model };
         (round * count..(round + 1) * count)
             .map(|k| {
@@ -231,7 +234,7 @@ impl Campaign {
     /// [`CheckpointError`].
     pub fn resume(options: Options, lessons: &[Lesson], bytes: &[u8]) -> Result<Self, CheckpointError> {
         let hidden = options.variant.untrained(options.hidden, 0).hidden;
-        let weights = Layout::of(hidden).total;
+        let weights = Layout::of(FEATURES, hidden).total;
         let round = bytes.get(..8).map_or(0, |b| u64::from_le_bytes(b.try_into().expect("eight bytes were taken")));
         let kept = round.min(options.memory as u64) as usize;
         let expected = 8 + 4 * (2 * FEATURES + (3 + kept) * weights);

@@ -14,9 +14,9 @@
 //! Everything is a function of seed and recordings: equal inputs give equal weights, bit for bit.
 
 use super::record::{Life, Recording};
-use crate::corrected::features::{FEATURES, exp};
+use crate::corrected::features::exp;
 use crate::corrected::network::BOUNDS;
-use crate::corrected::perceptron::{Activations, Layout, Perceptron};
+use crate::perceptron::{Activations, Perceptron};
 use mixlab_contract::conformance::SplitMix;
 
 /// Options of a training.
@@ -61,7 +61,13 @@ pub struct Workspace {
 /// z of a life and ∂z/∂g of each row. Cost: one evaluation per row.
 ///
 /// Above the ceiling a larger g has no effect, a smaller one does: the slope is kept where it asks for less.
-fn error(model: &Perceptron, all: &Recording, life: &Life, work: &mut Workspace, slopes: &mut Vec<f32>) -> f32 {
+fn error<const F: usize>(
+    model: &Perceptron,
+    all: &Recording<F>,
+    life: &Life,
+    work: &mut Workspace,
+    slopes: &mut Vec<f32>,
+) -> f32 {
     let rows = &all.rows[life.first as usize..(life.first + life.count) as usize];
     work.at.resize_with(work.at.len().max(rows.len()), Activations::default);
     slopes.clear();
@@ -100,9 +106,9 @@ fn loss((smooth, asymmetry): (f32, f32), z: f32) -> (f32, f32) {
 }
 
 /// Loss (δ, a) of a life; adds its gradient times `weight`.
-pub fn learn(
+pub fn learn<const F: usize>(
     model: &Perceptron,
-    all: &Recording,
+    all: &Recording<F>,
     life: &Life,
     (weight, shape): (f32, (f32, f32)),
     gradient: &mut [f32],
@@ -121,13 +127,13 @@ pub fn learn(
 }
 
 /// Predicted ÷ true FCT of the flows of a recording, had each alone been corrected by `model`.
-pub fn ratios(model: &Perceptron, all: &Recording) -> Vec<f32> {
+pub fn ratios<const F: usize>(model: &Perceptron, all: &Recording<F>) -> Vec<f32> {
     let (mut work, mut slopes) = (Workspace::default(), Vec::new());
     all.lives.iter().map(|life| exp(error(model, all, life, &mut work, &mut slopes))).collect()
 }
 
 /// Mean |z| and mean z over the flows of some recordings.
-pub fn assess(model: &Perceptron, recordings: &[Recording]) -> (f64, f64) {
+pub fn assess<const F: usize>(model: &Perceptron, recordings: &[Recording<F>]) -> (f64, f64) {
     let (mut work, mut slopes) = (Workspace::default(), Vec::new());
     let (mut size, mut bias, mut count) = (0.0, 0.0, 0.0f64);
     for all in recordings {
@@ -140,8 +146,8 @@ pub fn assess(model: &Perceptron, recordings: &[Recording]) -> (f64, f64) {
 }
 
 /// Centre and scale of the features over the contended rows of `recordings`; constant features get scale 1.
-pub fn standardise(model: &mut Perceptron, recordings: &[Recording]) {
-    let (mut sum, mut squares, mut count) = (vec![0.0f64; FEATURES], vec![0.0f64; FEATURES], 0.0f64);
+pub fn standardise<const F: usize>(model: &mut Perceptron, recordings: &[Recording<F>]) {
+    let (mut sum, mut squares, mut count) = ([0.0f64; F], [0.0f64; F], 0.0f64);
     for row in recordings.iter().flat_map(|r| &r.rows).filter(|r| r.contended) {
         count += 1.0;
         for (i, x) in row.features.iter().enumerate() {
@@ -149,7 +155,7 @@ pub fn standardise(model: &mut Perceptron, recordings: &[Recording]) {
             squares[i] += f64::from(*x) * f64::from(*x);
         }
     }
-    for i in 0..FEATURES {
+    for i in 0..F {
         let mean = sum[i] / count.max(1.0);
         let deviation = (squares[i] / count.max(1.0) - mean * mean).max(0.0).sqrt();
         model.centre[i] = mean as f32;
@@ -175,7 +181,7 @@ impl Descent {
     }
 
     /// One step; the mean loss of its batch.
-    pub fn advance(&mut self, recordings: &[&Recording], work: &mut Workspace) -> f32 {
+    pub fn advance<const F: usize>(&mut self, recordings: &[&Recording<F>], work: &mut Workspace) -> f32 {
         let s = self.schedule;
         // The batch is a function of the step alone, so that a resumed training goes on as if it had never stopped.
         let mut random = SplitMix(SplitMix(s.seed.wrapping_add(self.step << 20)).next_u64());
@@ -190,7 +196,7 @@ impl Descent {
         }
         gradient.iter_mut().for_each(|g| *g /= weights);
         if s.frozen {
-            gradient[..Layout::of(self.model.hidden).last].fill(0.0);
+            gradient[..self.model.layout().last].fill(0.0);
         }
         self.adam(&gradient);
         loss / weights

@@ -14,18 +14,18 @@
 
 use crate::corrected::features::FEATURES;
 use crate::corrected::network::{Base, CorrectedNetwork, Seen, Watch};
-use crate::corrected::perceptron::Perceptron;
+use crate::perceptron::Perceptron;
 use mixlab_contract::conformance::SplitMix;
 use mixlab_contract::{FlowOutcome, RunError, Scenario, Silent, drive, ideal::ideal_fct};
 
 /// Most groups per flow.
 pub const GROUPS: usize = 12;
 
-/// One group of a flow's segments.
+/// One group of a flow's segments, of a model that sees F numbers.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Row<const F: usize = FEATURES> {
     /// What the correction saw.
-    pub features: [f32; FEATURES],
+    pub features: [f32; F],
     /// Part of the flow's volume that was sent in it.
     pub share: f32,
     /// Largest e^g that has an effect: (highest speed on an idle network) ÷ (max-min rate).
@@ -53,11 +53,11 @@ pub struct Life {
 
 /// The rows of a scenario's flows.
 #[derive(Clone, Debug, Default)]
-pub struct Recording {
+pub struct Recording<const F: usize = FEATURES> {
     /// In order of flows.
     pub lives: Vec<Life>,
     /// Rows of all flows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Row<F>>,
 }
 
 #[derive(Default)]

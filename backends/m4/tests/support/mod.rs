@@ -1,7 +1,9 @@
-//! Small models with random weights, for tests.
+//! Small models with random weights, and what several models are held to.
 
 #![allow(dead_code, reason = "shared by several binaries, each of which uses a part")]
 
+use mixlab_contract::conformance::{Scope, random_scenario};
+use mixlab_contract::{Backend, BitsPerSec, Bytes, FlowOutcome, Scenario, Silent};
 use mixlab_m4::Checkpoint;
 use mixlab_m4::paper::{Config, Weights};
 
@@ -26,4 +28,25 @@ pub fn random_weights(config: Config, seed: u64) -> Weights {
 /// A checkpoint that claims to be trained for everything.
 pub fn checkpoint(seed: u64) -> Checkpoint {
     Checkpoint::new(random_weights(small(), seed), all_controls(), Default::default())
+}
+
+/// Everybody sends to one receiver: all flows end, and the last no earlier than the receiver's link allows.
+pub fn incast_takes_at_least_what_the_link_needs(backend: &dyn Backend) {
+    for seed in 0..20 {
+        let mut parts = random_scenario(seed, Scope { closed_loops: false, ..Scope::default() }).into_parts();
+        let receiver = parts.flows[0].dst;
+        parts.flows.retain(|f| f.src != receiver);
+        parts.flows.iter_mut().for_each(|f| f.dst = receiver);
+        parts.paths = None;
+        let scenario = Scenario::new(parts).expect("senders differ from the receiver");
+        let (first, bytes) = (scenario.flows()[0].start, scenario.flows().iter().map(|f| f.size.0).sum::<u64>());
+        let outcomes = backend.run(&scenario, &Silent).expect("runs").outcomes;
+        let end = |o: &FlowOutcome| match o {
+            FlowOutcome::Completed { start, fct } => *start + *fct,
+            FlowOutcome::Unfinished { .. } => panic!("seed {seed}: a flow did not finish"),
+        };
+        let took = outcomes.iter().map(end).max().expect("there are flows").since(first);
+        let needed = BitsPerSec::from_gbps(10).transmission_floor(Bytes(bytes));
+        assert!(took >= needed, "seed {seed}: {bytes} bytes in {took}, the link needs {needed}");
+    }
 }

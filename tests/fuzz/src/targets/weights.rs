@@ -2,7 +2,7 @@
 
 use super::chosen;
 use mixlab_m4::Checkpoint;
-use mixlab_m4::corrected::weights as corrected;
+use mixlab_m4::perceptron::file;
 use mixlab_m4::weights::{Manifest, safetensors, torchscript as torch};
 use std::path::Path;
 
@@ -18,8 +18,8 @@ pub fn weights(bytes: &[u8]) {
             assert_eq!(again.digest(), tensors.digest());
         }
         b'c' => {
-            let Ok(model) = corrected::decode(rest) else { return };
-            assert_eq!(corrected::encode(&model), rest);
+            let Ok((kind, model)) = file::decode(rest) else { return };
+            assert_eq!(kind.encode(&model), rest);
         }
         b'm' => manifest(rest),
         _ => {}

@@ -1,4 +1,4 @@
-//! The learned function: two hidden layers of rectified units.
+//! The learned function of the corrected and the refined model: two hidden layers of rectified units.
 //!
 //! ```text
 //! z = (x − centre) · scale        a = max(0, z·A + α)  [H]        b = max(0, a·B + β)  [H]        g = b·c + γ
@@ -7,7 +7,8 @@
 //! Matrices are stored input by input (`A[F][H]`), so that one input's contribution is one run over H outputs: that vectorises
 //! without reordering sums ([`crate::numerics::layer`]).
 
-use super::features::FEATURES;
+pub mod file;
+
 use crate::numerics::Simd;
 use crate::numerics::layer::{BLOCK, add_outer, rectified};
 use mixlab_contract::conformance::SplitMix;
@@ -47,9 +48,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for a hidden width.
-    pub const fn of(hidden: usize) -> Self {
-        let first_bias = FEATURES * hidden;
+    /// The layout for a number of inputs and a hidden width.
+    pub const fn of(inputs: usize, hidden: usize) -> Self {
+        let first_bias = inputs * hidden;
         let second = first_bias + hidden;
         let second_bias = second + hidden * hidden;
         let last = second_bias + hidden;
@@ -74,13 +75,13 @@ pub struct Activations {
 impl Perceptron {
     /// A function with these numbers; what B leaves unconnected now must stay so.
     pub fn new(centre: Vec<f32>, scale: Vec<f32>, hidden: usize, weights: Vec<f32>) -> Self {
-        let parts = parts(hidden, &weights);
+        let parts = parts(&Layout::of(centre.len(), hidden), hidden, &weights);
         Self { centre, scale, hidden, weights, parts }
     }
 
-    /// A function that is 0 everywhere and can be trained: random hidden layers (He's rule), no output yet.
-    pub fn untrained(hidden: usize, seed: u64) -> Self {
-        let layout = Layout::of(hidden);
+    /// A function of `inputs` numbers that is 0 everywhere and can be trained: random hidden layers (He's rule), no output yet.
+    pub fn untrained(inputs: usize, hidden: usize, seed: u64) -> Self {
+        let layout = Layout::of(inputs, hidden);
         let mut random = SplitMix(seed);
         let mut weights = vec![0.0; layout.total];
         let mut fill = |range: std::ops::Range<usize>, inputs: usize| {
@@ -89,40 +90,42 @@ impl Perceptron {
                 *w = (random.next_u64() >> 40) as f32 / (1u32 << 23) as f32 * width - width;
             }
         };
-        fill(0..layout.first_bias, FEATURES);
+        fill(0..layout.first_bias, inputs);
         fill(layout.second..layout.second_bias, hidden);
-        Self::new(vec![0.0; FEATURES], vec![1.0; FEATURES], hidden, weights)
+        Self::new(vec![0.0; inputs], vec![1.0; inputs], hidden, weights)
     }
 
     /// A function that is a sum of functions of one feature each, linear on either side of its mean, while only the last layer
     /// learns: hidden units are max(0, z_i) and max(0, −z_i).
-    pub fn additive() -> Self {
-        let hidden = (2 * FEATURES).next_multiple_of(BLOCK);
-        let layout = Layout::of(hidden);
+    pub fn additive(inputs: usize) -> Self {
+        let hidden = (2 * inputs).next_multiple_of(BLOCK);
+        let layout = Layout::of(inputs, hidden);
         let mut weights = vec![0.0; layout.total];
-        for i in 0..FEATURES {
+        for i in 0..inputs {
             weights[i * hidden + 2 * i] = 1.0;
             weights[i * hidden + 2 * i + 1] = -1.0;
         }
         for j in 0..hidden {
             weights[layout.second + j * hidden + j] = 1.0;
         }
-        Self::new(vec![0.0; FEATURES], vec![1.0; FEATURES], hidden, weights)
+        Self::new(vec![0.0; inputs], vec![1.0; inputs], hidden, weights)
     }
 
     /// The function that is the mean of some: their hidden units side by side, in blocks.
     ///
     /// Inputs are centred and scaled as in the first; what differs in the others goes into their first layer. Where the first
-    /// is blind to an input, so is the mean. PRECONDITION: at least one.
+    /// is blind to an input, so is the mean. PRECONDITION: at least one, all of the same inputs.
     pub fn mean(models: &[Self]) -> Self {
         let hidden = models.iter().map(|m| m.hidden).sum();
-        let (to, first) = (Layout::of(hidden), &models[0]);
+        let first = &models[0];
+        let inputs = first.inputs();
+        let to = Layout::of(inputs, hidden);
         let mut weights = vec![0.0; to.total];
         let mut start = 0;
         for m in models {
-            let (h, from, w) = (m.hidden, Layout::of(m.hidden), &m.weights);
+            let (h, from, w) = (m.hidden, m.layout(), &m.weights);
             weights[to.first_bias + start..][..h].copy_from_slice(&w[from.first_bias..from.second]);
-            for i in 0..FEATURES {
+            for i in 0..inputs {
                 // (x − c)·s = (x − c₀)·s₀ · (s ÷ s₀) + (c₀ − c)·s
                 let scale = if first.scale[i] == 0.0 { 0.0 } else { m.scale[i] / first.scale[i] };
                 let shift = (first.centre[i] - m.centre[i]) * m.scale[i];
@@ -145,6 +148,16 @@ impl Perceptron {
         Self::new(first.centre.clone(), first.scale.clone(), hidden, weights)
     }
 
+    /// Numbers it is a function of.
+    pub fn inputs(&self) -> usize {
+        self.centre.len()
+    }
+
+    /// Where its tensors begin.
+    pub fn layout(&self) -> Layout {
+        Layout::of(self.inputs(), self.hidden)
+    }
+
     /// SHA-256 of all numbers, little-endian, as hex digits.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
@@ -154,10 +167,10 @@ impl Perceptron {
         hex(&digest.finalize())
     }
 
-    /// g(x). Cost: F·H + H² ÷ parts multiplications at most.
-    pub fn evaluate(&self, x: &[f32; FEATURES], at: &mut Activations) -> f32 {
+    /// g(x `[F]`). Cost: F·H + H² ÷ parts multiplications at most.
+    pub fn evaluate(&self, x: &[f32], at: &mut Activations) -> f32 {
         let h = self.hidden;
-        let layout = Layout::of(h);
+        let layout = self.layout();
         let w = &self.weights;
         at.input.clear();
         at.input.extend(x.iter().zip(&self.centre).zip(&self.scale).map(|((x, c), s)| (x - c) * s));
@@ -174,7 +187,7 @@ impl Perceptron {
     /// Adds ∂g·`slope` / ∂weights to `gradient`, for the evaluation that `at` is of.
     pub fn add_gradient(&self, at: &Activations, slope: f32, gradient: &mut [f32], scratch: &mut [Vec<f32>; 2]) {
         let h = self.hidden;
-        let layout = Layout::of(h);
+        let layout = self.layout();
         let [by_first, by_second] = scratch;
         gradient[layout.last_bias] += slope;
         let last = &self.weights[layout.last..layout.last_bias];
@@ -197,8 +210,7 @@ impl Perceptron {
 }
 
 /// The most equal parts of the hidden layers that the second matrix leaves unconnected.
-fn parts(hidden: usize, weights: &[f32]) -> usize {
-    let layout = Layout::of(hidden);
+fn parts(layout: &Layout, hidden: usize, weights: &[f32]) -> usize {
     let matrix = &weights[layout.second..layout.second_bias];
     let apart = |parts: &usize| {
         let width = hidden / parts;
@@ -234,9 +246,11 @@ fn add(from: &[f32], to: &mut [f32]) {
 mod tests {
     use super::*;
 
+    const INPUTS: usize = 30;
+
     /// A function that depends on all of its inputs and weights.
     fn any(hidden: usize, seed: u64) -> Perceptron {
-        let mut model = Perceptron::untrained(hidden, seed);
+        let mut model = Perceptron::untrained(INPUTS, hidden, seed);
         let mut random = SplitMix(seed);
         let mut number = || (random.next_u64() >> 40) as f32 / (1u32 << 24) as f32 - 0.5;
         for w in model.weights.iter_mut().filter(|w| **w == 0.0) {
@@ -254,18 +268,18 @@ mod tests {
         assert_eq!((mean.hidden, mean.parts), (64, 1), "widths differ");
         let (mut at, mut random) = (Activations::default(), SplitMix(7));
         for _ in 0..100 {
-            let x: [f32; FEATURES] = std::array::from_fn(|_| (random.next_u64() >> 40) as f32 / (1u32 << 22) as f32);
+            let x: [f32; INPUTS] = std::array::from_fn(|_| (random.next_u64() >> 40) as f32 / (1u32 << 22) as f32);
             let expected = models.iter().map(|m| m.evaluate(&x, &mut at)).sum::<f32>() / 3.0;
             let found = mean.evaluate(&x, &mut at);
             assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found}, expected {expected}");
         }
         let equal = Perceptron::mean(&[any(16, 1), any(16, 2), any(16, 3)]);
         let whole = Perceptron { parts: 1, ..equal.clone() };
-        let [ours, slow] = [&equal, &whole].map(|m| m.evaluate(&[0.5; FEATURES], &mut at).to_bits());
+        let [ours, slow] = [&equal, &whole].map(|m| m.evaluate(&[0.5; INPUTS], &mut at).to_bits());
         assert_eq!((equal.parts, ours), (3, slow), "parts decide the cost only");
         assert_eq!(
-            Perceptron::mean(&models[..1]).evaluate(&[0.5; FEATURES], &mut at).to_bits(),
-            models[0].evaluate(&[0.5; FEATURES], &mut at).to_bits()
+            Perceptron::mean(&models[..1]).evaluate(&[0.5; INPUTS], &mut at).to_bits(),
+            models[0].evaluate(&[0.5; INPUTS], &mut at).to_bits()
         );
     }
 }

@@ -1,0 +1,98 @@
+//! What the refinement sees of a flow that has ended in the coarse network: numbers of the flow, of its way and of the transport.
+//!
+//! All are dimensionless and of order one: counts, volumes and times as ln(1 + x). Volumes are in packets, times in those that a packet
+//! takes on the slowest link of the path. There is one definition, used by training and inference.
+
+use crate::corrected::features::{TRANSPORT, log1p, transport};
+use mixlab_coarse::fabric::{Channel, Train};
+use mixlab_coarse::onlooker::Arrived;
+use mixlab_contract::Scenario;
+
+/// Numbers per flow.
+pub const FEATURES: usize = 32;
+
+/// What a flow has met so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Met {
+    /// How long its first, its latest and its slowest train have waited in queues, ns.
+    first: f32,
+    last: f32,
+    most: f32,
+    /// Σ bytes · wait, and Σ bytes.
+    waited: f32,
+    bytes: f32,
+    /// Packets that were marked, on average.
+    marked: f32,
+    /// Flows that had something to send over its card when it began.
+    beside: u32,
+}
+
+impl Met {
+    /// A flow that begins beside so many others.
+    pub fn new(beside: usize) -> Self {
+        Self { beside: beside as u32, ..Self::default() }
+    }
+
+    /// A train of it has arrived.
+    pub fn meet(&mut self, train: &Train) {
+        if self.bytes == 0.0 {
+            self.first = train.waited;
+        }
+        self.last = train.waited;
+        self.most = self.most.max(train.waited);
+        self.waited += train.waited * train.bytes as f32;
+        self.bytes += train.bytes as f32;
+        self.marked += (1.0 - train.clear) * f32::from(train.packets);
+    }
+}
+
+/// Features of the scenario, made once.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    transport: [f32; TRANSPORT],
+    /// Bytes of a full packet on the wire.
+    packet: f64,
+}
+
+impl Setting {
+    /// Reads the transport.
+    pub fn of(scenario: &Scenario) -> Self {
+        let t = scenario.transport();
+        Self { transport: transport(scenario), packet: (t.payload.0 + t.data_header().0) as f64 }
+    }
+
+    /// The features of a flow. Cost: O(hops).
+    pub fn observe(&self, met: &Met, arrived: &Arrived, path: &[u32], channels: &[Channel]) -> [f32; FEATURES] {
+        let pace = |c: &u32| channels[*c as usize].pace;
+        let unit = self.packet * path.iter().map(pace).fold(0.0, f64::max);
+        let time = |ns: f64| log1p(ns / unit);
+        let packets = |bytes: f64| log1p(bytes / self.packet);
+        let lone = arrived.lone.ps() as f64 / 1e3;
+        let mean = f64::from(met.waited / met.bytes.max(1.0));
+        let last = &channels[path[path.len() - 1] as usize];
+        let mut x = [0.0; FEATURES];
+        x[..TRANSPORT].copy_from_slice(&self.transport);
+        x[TRANSPORT..].copy_from_slice(&[
+            (path.len() as f32 - 2.0) / 4.0,
+            packets(arrived.volume as f64),
+            log1p(arrived.wait / lone),
+            time(arrived.wait),
+            time(lone),
+            time(f64::from(met.first)),
+            time(f64::from(met.last)),
+            time(mean),
+            time(f64::from(met.most)),
+            // What no queue explains: the card, the window, pauses.
+            time(arrived.wait - mean),
+            (f64::from(met.marked) * self.packet / f64::from(met.bytes.max(1.0))) as f32,
+            arrived.rate as f32,
+            packets(arrived.window.min(arrived.volume) as f64),
+            log1p(f64::from(met.beside)),
+            log1p(arrived.beside as f64),
+            packets(last.backlog as f64),
+            (unit / (self.packet * pace(&path[0]))) as f32,
+            time(channels[path[0] as usize].pace * last.backlog as f64),
+        ]);
+        x
+    }
+}
