@@ -1,12 +1,12 @@
-//! What each part of the corrected m4 model is worth: short trainings of the model and of variants, scored on drawn mixes.
+//! What each part of the m4 models is worth: trainings of a model and of variants, scored on drawn mixes.
 //!
 //! ```text
-//! cargo run --release --example ablate_m4 -- FOLDER [draws=160] [wide=60] [rounds=60] [hidden=32] [seeds=3] [check=20]
+//! cargo run --release --example ablate_m4 -- FOLDER [model=refined] [draws=160] [wide=60] [rounds=60] [hidden=32] [seeds=3] [check=20]
 //! ```
 //!
 //! Every variant learns from the same draws (stream 1) with the same options and is scored in closed loop on `check` draws of
 //! the published ranges and as many wide ones (stream 2). FOLDER gets the ground truth and `ablation.csv`, a line per variant and
-//! seed; called again, it goes on where it was. "no feedback" predicts each flow from the uncorrected fluid's states alone.
+//! seed; called again, it goes on where it was. `model=refined` is the refined model, otherwise it is the corrected one, where "no feedback" predicts each flow from the uncorrected fluid's states alone.
 
 use mixlab::statistics::errors;
 use mixlab::train::{draws, truth};
@@ -14,9 +14,11 @@ use mixlab_contract::{Backend, FlowIndex, Scenario, Silent, drive, ideal::ideal_
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::corrected::features::{FEATURES, Group};
 use mixlab_m4::corrected::network::Base;
-use mixlab_m4::{CorrectedNetwork, Perceptron};
-
+use mixlab_m4::refined::features as refined;
+use mixlab_m4::refined::network::{GRAIN, network};
+use mixlab_m4::train::refine::{self, Refinement};
 use mixlab_m4::train::{Campaign, Lesson, Options, Variant, ratios, record};
+use mixlab_m4::{CorrectedNetwork, Perceptron};
 use mixlab_packet::PacketBackend;
 use std::error::Error;
 use std::fs;
@@ -37,6 +39,22 @@ const VARIANTS: [(&str, Variant, f32, usize, bool); 12] = [
     ("without the fluid", Variant::WithoutFluid, 1.0, 0, false),
     ("learned from the plain fluid", Variant::OpenLoop, 1.0, 0, false),
     ("no feedback", Variant::OpenLoop, 1.0, 0, true),
+];
+
+/// Name, features that are hidden, a of the loss, hidden width (0: as asked), packets per train.
+const REFINED: [(&str, Option<refined::Group>, f32, usize, u64); 12] = [
+    ("whole", None, 0.5, 0, GRAIN),
+    ("loss of factors only (a = 0)", None, 0.0, 0, GRAIN),
+    ("loss of errors only (a = 1)", None, 1.0, 0, GRAIN),
+    ("16 hidden units", None, 0.5, 16, GRAIN),
+    ("without the transport", Some(refined::Group::Transport), 0.5, 0, GRAIN),
+    ("without the flow itself", Some(refined::Group::Flow), 0.5, 0, GRAIN),
+    ("without its wait", Some(refined::Group::Wait), 0.5, 0, GRAIN),
+    ("without queues", Some(refined::Group::Queues), 0.5, 0, GRAIN),
+    ("without marks, rate, window", Some(refined::Group::Rate), 0.5, 0, GRAIN),
+    ("without other flows", Some(refined::Group::Others), 0.5, 0, GRAIN),
+    ("trains of 2", None, 0.5, 0, 2),
+    ("trains of 4", None, 0.5, 0, 4),
 ];
 
 fn argument(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {
@@ -86,6 +104,51 @@ fn score(
     Ok(sums.map(|s| s / check.len() as f64))
 }
 
+/// FCTs of the refined model.
+fn refined(model: &Perceptron, grain: u64, scenario: &Scenario) -> Result<Fcts, Box<dyn Error>> {
+    let mut network = network(scenario, grain, model, ());
+    drive(&mut network, scenario, &Silent)?;
+    let mut fcts = vec![None; scenario.flows().len()];
+    network.onlooker().fcts().iter().for_each(|(flow, fct)| fcts[flow.index()] = Some(fct.ps() as f64));
+    Ok(fcts)
+}
+
+/// The table of the refined model.
+fn ablate_refined(file: &Path, lessons: &[Lesson], sets: &[Vec<Lesson>; 2]) -> Result<(), Box<dyn Error>> {
+    let (rounds, width) = (argument("rounds", 60)?, argument("hidden", 64)? as usize);
+    let scored = |model: &Perceptron, grain| sets.each_ref().map(|set| score(set, |l| refined(model, grain, &l.0)));
+    for grain in [GRAIN, 2, 4] {
+        let made: Result<Vec<_>, _> = lessons.iter().map(|(s, truth)| refine::record(s, truth, grain)).collect();
+        let made = made?;
+        for seed in 1..=argument("seeds", 3)? {
+            for (name, hidden, asymmetry, units, _) in REFINED.into_iter().filter(|v| v.4 == grain) {
+                let key = format!("{name},{seed},");
+                if fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with(&key))) {
+                    continue;
+                }
+                let blind: Vec<usize> =
+                    (0..refined::FEATURES).filter(|i| hidden.is_some_and(|g| g.contains(*i))).collect();
+                let mut recordings = made.clone();
+                for row in recordings.iter_mut().flat_map(|r| &mut r.rows) {
+                    blind.iter().for_each(|i| row.features[*i] = 0.0);
+                }
+                let units = if units > 0 { units } else { width };
+                let options = refine::Options { hidden: units, rounds, asymmetry, seed, ..refine::Options::default() };
+                let mut training = Refinement::new(options, recordings);
+                while !training.done() {
+                    training.advance();
+                }
+                let mut model = training.model().clone();
+                blind.iter().for_each(|i| model.scale[*i] = 0.0);
+                report(file, &key, scored(&model, grain))?;
+            }
+        }
+        let none = Perceptron::untrained(refined::FEATURES, 16, 1);
+        report(file, &format!("nothing learned: trains of {grain},,"), scored(&none, grain))?;
+    }
+    Ok(())
+}
+
 /// FCTs when every flow is corrected by itself along the plain fluid.
 fn without_feedback(model: &Perceptron, (scenario, truth): &Lesson) -> Result<Fcts, Box<dyn Error>> {
     let silent = Perceptron::untrained(FEATURES, model.hidden, 0);
@@ -103,6 +166,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lessons = lessons(1, argument("draws", 160)?, argument("wide", 60)?, &truths)?;
     let count = argument("check", 20)?;
     let sets = [self::lessons(2, count, 0, &truths)?, self::lessons(2, 0, count, &truths)?];
+    if std::env::args().any(|a| a == "model=refined") {
+        return ablate_refined(&file, &lessons, &sets);
+    }
     let (rounds, hidden) = (argument("rounds", 60)?, argument("hidden", 32)? as usize);
     for seed in 1..=argument("seeds", 3)? {
         for (name, variant, asymmetry, width, extrapolated) in VARIANTS {

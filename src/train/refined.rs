@@ -6,6 +6,7 @@ use super::log::Scalar;
 use mixlab_contract::{Backend, RunError};
 use mixlab_m4::RefinedBackend;
 use mixlab_m4::perceptron::file::Kind;
+use mixlab_m4::refined::GRAIN;
 use mixlab_m4::refined::features::FEATURES;
 use mixlab_m4::train::refine::{Options, Refinement, record};
 use mixlab_m4::train::{Lesson, Recording};
@@ -69,7 +70,8 @@ impl Refined {
 fn recordings(lessons: &[Lesson]) -> Result<Vec<Recording<FEATURES>>, RunError> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     std::thread::scope(|scope| {
-        let work = |part: &[Lesson]| part.iter().map(|(s, truth)| record(s, truth)).collect::<Result<Vec<_>, _>>();
+        let work =
+            |part: &[Lesson]| part.iter().map(|(s, truth)| record(s, truth, GRAIN)).collect::<Result<Vec<_>, _>>();
         let parts = lessons.chunks(lessons.len().div_ceil(cores).max(1));
         let running: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
         let done = running.into_iter().map(|r| r.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

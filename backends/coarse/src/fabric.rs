@@ -178,8 +178,9 @@ pub struct Fabric {
     watched: Vec<u32>,
     /// Whether anybody obeys pauses.
     pfc: bool,
-    /// Whether nothing is ever dropped: headroom is measured for packets, and what trains of several use more of it, packets would not.
-    lossless: bool,
+    /// What trains of several packets use more of a headroom than packets would, bytes: one is on its way when a pause is ordered, and one is
+    /// taken in as a whole.
+    slack: u64,
     /// Bytes of a full packet.
     packet: f64,
     /// Length of a tick, ns.
@@ -208,7 +209,7 @@ impl Fabric {
             switches: (0..topology.node_count() as u32).map(|n| switch(topology, transport, NodeId(n))).collect(),
             watched: Vec::new(),
             pfc: transport.pfc,
-            lossless: transport.pfc && grain > 1,
+            slack: if transport.pfc { 2 * (grain - 1) * packet as u64 } else { 0 },
             tick,
             packet,
             pauses: 0,
@@ -254,8 +255,9 @@ impl Fabric {
         let bytes = u64::from(bytes);
         // A tick's arrivals are counted before its departures: as many of these are expected as in the last ones.
         let leaving = input.leaving;
-        let full = input.headroom > 0 && input.headroom + bytes > input.reserve + leaving;
-        if (full || v.inside + bytes > v.buffer + leaving) && !self.lossless {
+        let room = leaving + self.slack;
+        let full = input.headroom > 0 && input.headroom + bytes > input.reserve + room;
+        if full || v.inside + bytes > v.buffer + room {
             return false;
         }
         input.inside += bytes;

@@ -55,7 +55,7 @@ fn the_shipped_model_obeys_every_law() {
         if !matches!(cc, CongestionControl::Dcqcn { .. }) {
             check(disjoint_parts_do_not_interact(&backend, &scenario));
         }
-        check(network_laws(&scenario, |s| network(s, &model, ())));
+        check(network_laws(&scenario, |s| network(s, GRAIN, &model, ())));
     }
 }
 
@@ -105,7 +105,7 @@ fn recordings(seeds: std::ops::Range<u64>) -> Vec<Recording<FEATURES>> {
         let scenario = random_scenario(seed, scope);
         // Any backend will do as truth that differs.
         let truth = CoarseBackend.run(&scenario, &Silent).expect("runs").outcomes;
-        record(&scenario, &truth).expect("runs")
+        record(&scenario, &truth, GRAIN).expect("runs")
     };
     seeds.map(of).collect()
 }

@@ -49,7 +49,7 @@ impl Backend for RefinedBackend {
 
     fn run(&self, scenario: &Scenario, observer: &dyn Observer) -> Result<RunOutput, RunError> {
         observer.phase("simulate");
-        let mut network = network(scenario, &self.model, ());
+        let mut network = network(scenario, GRAIN, &self.model, ());
         let mut outcomes = drive(&mut network, scenario, observer)?;
         if scenario.application() == Application::Open {
             // Nothing waits for a flow's end, so that it may turn out to be earlier than what is already simulated.

@@ -11,6 +11,37 @@ use mixlab_contract::Scenario;
 /// Numbers per flow.
 pub const FEATURES: usize = 32;
 
+/// Groups of features, for ablations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What the transport is.
+    Transport,
+    /// The flow itself: path, volume, FCT alone.
+    Flow,
+    /// How long it took in the coarse network.
+    Wait,
+    /// Where and with which trains it waited.
+    Queues,
+    /// Marks, rate and window: what the rate law made of it.
+    Rate,
+    /// Who else was there when it began and ended.
+    Others,
+}
+
+impl Group {
+    /// Whether feature `i` belongs to it.
+    pub const fn contains(self, i: usize) -> bool {
+        match self {
+            Self::Transport => i < TRANSPORT,
+            Self::Flow => matches!(i, 14 | 15 | 18 | 30),
+            Self::Wait => matches!(i, 16 | 17),
+            Self::Queues => matches!(i, 19..=23),
+            Self::Rate => matches!(i, 24..=26),
+            Self::Others => matches!(i, 27..=29 | 31),
+        }
+    }
+}
+
 /// What a flow has met so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Met {

@@ -16,7 +16,7 @@ use mixlab_coarse::fabric::{Channel, Train};
 use mixlab_coarse::{Arrived, CoarseNetwork, Onlooker};
 use mixlab_contract::{FlowIndex, Scenario, SimDuration, SimTime};
 
-/// Packets per train: with 2 the model costs a third more and errs a sixth less, with 4 it is the other way round.
+/// Packets per train in the model that ships; REFINED.md has what others cost and are worth.
 pub const GRAIN: u64 = 3;
 
 /// A coarse network whose FCTs are refined.
@@ -47,9 +47,10 @@ pub struct Refiner<'a, W: Watch = ()> {
     pub watch: W,
 }
 
-/// A network that answers with `model`.
+/// A network with trains of `grain` packets that answers with `model`.
 pub fn network<'a, W: Watch>(
     scenario: &'a Scenario,
+    grain: u64,
     model: &'a Perceptron,
     watch: W,
 ) -> CoarseNetwork<'a, Refiner<'a, W>> {
@@ -63,7 +64,7 @@ pub fn network<'a, W: Watch>(
         at: Activations::default(),
         watch,
     };
-    CoarseNetwork::watched(scenario, GRAIN, refiner)
+    CoarseNetwork::watched(scenario, grain, refiner)
 }
 
 impl<W: Watch> Refiner<'_, W> {

@@ -134,13 +134,13 @@ impl Refinement {
     }
 }
 
-/// What the coarse network does with a scenario; flows that did not finish in it or in `truth` are left out.
+/// What the coarse network with trains of `grain` packets does with a scenario; flows that did not finish in it or in `truth` are left out.
 ///
 /// # Errors
 /// None but what the driver reports.
-pub fn record(scenario: &Scenario, truth: &[FlowOutcome]) -> Result<Recording<FEATURES>, RunError> {
+pub fn record(scenario: &Scenario, truth: &[FlowOutcome], grain: u64) -> Result<Recording<FEATURES>, RunError> {
     let silent = Perceptron::untrained(FEATURES, 16, 0);
-    let mut network = network(scenario, &silent, Notes { truth, recording: Recording::default() });
+    let mut network = network(scenario, grain, &silent, Notes { truth, recording: Recording::default() });
     drive(&mut network, scenario, &Silent)?;
     Ok(network.onlooker().watch.recording.clone())
 }
