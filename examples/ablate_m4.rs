@@ -53,7 +53,7 @@ const REFINED: [(&str, Option<refined::Group>, f32, usize, u64); 12] = [
     ("without queues", Some(refined::Group::Queues), 0.5, 0, GRAIN),
     ("without marks, rate, window", Some(refined::Group::Rate), 0.5, 0, GRAIN),
     ("without other flows", Some(refined::Group::Others), 0.5, 0, GRAIN),
-    ("trains of 2", None, 0.5, 0, 2),
+    ("trains of 3", None, 0.5, 0, 3),
     ("trains of 4", None, 0.5, 0, 4),
 ];
 
@@ -117,7 +117,7 @@ fn refined(model: &Perceptron, grain: u64, scenario: &Scenario) -> Result<Fcts, 
 fn ablate_refined(file: &Path, lessons: &[Lesson], sets: &[Vec<Lesson>; 2]) -> Result<(), Box<dyn Error>> {
     let (rounds, width) = (argument("rounds", 60)?, argument("hidden", 64)? as usize);
     let scored = |model: &Perceptron, grain| sets.each_ref().map(|set| score(set, |l| refined(model, grain, &l.0)));
-    for grain in [GRAIN, 2, 4] {
+    for grain in [GRAIN, 3, 4] {
         let made: Result<Vec<_>, _> = lessons.iter().map(|(s, truth)| refine::record(s, truth, grain)).collect();
         let made = made?;
         for seed in 1..=argument("seeds", 3)? {

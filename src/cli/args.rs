@@ -169,7 +169,7 @@ pub enum Command {
     All(FigureArgs),
     /// Real ns-3
     Ns3,
-    /// Learned simulator: coarse packet-level simulation in trains of three packets, refined
+    /// Learned simulator: coarse packet-level simulation in trains of two packets, refined
     M4,
     /// Learned flow-level simulator: flowsim-window, corrected; the cheapest
     M4Fluid,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 /// Models that can be trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Architecture {
-    /// coarse with trains of three packets, its waits refined by a learned function: what ships as m4
+    /// coarse with trains of two packets, its waits refined by a learned function: what ships as m4
     Refined,
     /// flowsim-window's fluid with a learned correction: what ships as m4-fluid
     Corrected,

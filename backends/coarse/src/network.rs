@@ -211,7 +211,8 @@ impl<'a, O: Onlooker> CoarseNetwork<'a, O> {
         let ends = &self.ends[order as usize];
         s.ready = ends.begin - self.skipped as f64 * self.length;
         let path = &self.routes[s.first as usize..s.first as usize + usize::from(s.hops)];
-        self.onlooker.began(order, ends.start, path, self.cards[path[0] as usize].flows.len());
+        let beside = self.cards[path[0] as usize].flows.len();
+        self.onlooker.began(order, ends.start, path, beside, &self.fabric.channels);
         self.enlist(order);
         self.active += 1;
         self.steady.present.push(order);

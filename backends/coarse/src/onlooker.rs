@@ -26,13 +26,13 @@ pub struct Arrived {
 
 /// The onlooker; flows go by the order of their announcement. `()` takes what it sees for true.
 pub trait Onlooker {
-    /// Flow `order` begins on this path, with `beside` others that have something to send over its card.
-    fn began(&mut self, _order: u32, _start: SimTime, _path: &[u32], _beside: usize) {}
+    /// Flow `order` begins on this path, with `beside` others that have something to send over its card. `channels` are all of the network.
+    fn began(&mut self, _order: u32, _start: SimTime, _path: &[u32], _beside: usize, _channels: &[Channel]) {}
 
     /// A train with bytes that had been missing has come to the receiver of flow `order`.
     fn arrived(&mut self, _order: u32, _train: &Train) {}
 
-    /// Flow `order` has ended; its FCT. The network reports it then, or now if that is in the past. `channels` are all of the network.
+    /// Flow `order` has ended; its FCT. The network reports it then, or now if that is in the past.
     fn ended(&mut self, _order: u32, arrived: &Arrived, _path: &[u32], _channels: &[Channel]) -> SimDuration {
         arrived.fct()
     }

@@ -35,15 +35,15 @@ impl Group {
             Self::Transport => i < TRANSPORT,
             Self::Flow => matches!(i, 14 | 15 | 18 | 30),
             Self::Wait => matches!(i, 16 | 17),
-            Self::Queues => matches!(i, 19..=23),
+            Self::Queues => matches!(i, 19..=23 | 31),
             Self::Rate => matches!(i, 24..=26),
-            Self::Others => matches!(i, 27..=29 | 31),
+            Self::Others => matches!(i, 27..=29),
         }
     }
 }
 
 /// What a flow has met so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Met {
     /// How long its first, its latest and its slowest train have waited in queues, ns.
     first: f32,
@@ -55,13 +55,16 @@ pub struct Met {
     /// Packets that were marked, on average.
     marked: f32,
     /// Flows that had something to send over its card when it began.
-    beside: u32,
+    beside: usize,
+    /// What each channel of its path had sent by then, bytes.
+    sent: Vec<f64>,
 }
 
 impl Met {
-    /// A flow that begins beside so many others.
-    pub fn new(beside: usize) -> Self {
-        Self { beside: beside as u32, ..Self::default() }
+    /// A flow that begins on this path beside so many others.
+    pub fn new(beside: usize, path: &[u32], channels: &[Channel]) -> Self {
+        let sent = path.iter().map(|c| channels[*c as usize].sent).collect();
+        Self { beside, sent, ..Self::default() }
     }
 
     /// A train of it has arrived.
@@ -92,8 +95,27 @@ impl Setting {
         Self { transport: transport(scenario), packet: (t.payload.0 + t.data_header().0) as f64 }
     }
 
-    /// The features of a flow. Cost: O(hops).
-    pub fn observe(&self, met: &Met, arrived: &Arrived, path: &[u32], channels: &[Channel]) -> [f32; FEATURES] {
+    /// How long a packet of the flow waits on average for those of others that are in transmission as it comes, ns: half a packet on each
+    /// link, for the part of the time in which it was busy with others. Trains come less often than their packets, so this is what
+    /// many flows in a network of trains do not meet. Cost: O(hops).
+    pub fn meeting(&self, met: &Met, arrived: &Arrived, path: &[u32], channels: &[Channel]) -> f64 {
+        let took = arrived.lone.ps() as f64 / 1e3 + arrived.wait;
+        let on = |(c, before): (&u32, &f64)| {
+            let c = &channels[*c as usize];
+            let others = (c.sent - before - arrived.volume as f64).max(0.0);
+            0.5 * self.packet * c.pace * (others * c.pace / took).min(1.0)
+        };
+        path.iter().zip(&met.sent).map(on).sum()
+    }
+
+    /// The features of a flow whose wait, with `meeting`, is that of `arrived`. Cost: O(hops).
+    pub fn observe(
+        &self,
+        met: &Met,
+        arrived: &Arrived,
+        meeting: f64,
+        (path, channels): (&[u32], &[Channel]),
+    ) -> [f32; FEATURES] {
         let pace = |c: &u32| channels[*c as usize].pace;
         let unit = self.packet * path.iter().map(pace).fold(0.0, f64::max);
         let time = |ns: f64| log1p(ns / unit);
@@ -118,11 +140,11 @@ impl Setting {
             (f64::from(met.marked) * self.packet / f64::from(met.bytes.max(1.0))) as f32,
             arrived.rate as f32,
             packets(arrived.window.min(arrived.volume) as f64),
-            log1p(f64::from(met.beside)),
+            log1p(met.beside as f64),
             log1p(arrived.beside as f64),
             packets(last.backlog as f64),
             (unit / (self.packet * pace(&path[0]))) as f32,
-            time(channels[path[0] as usize].pace * last.backlog as f64),
+            time(meeting),
         ]);
         x
     }

@@ -1,7 +1,7 @@
 //! The model that ships: `coarse` with trains of a few packets, and a learned function of what became of a flow in it.
 //!
 //! ```text
-//! coarse, grain 3 ─ what a flow met: waits, marks, rate ─ features ─ perceptron ─► g ─► FCT = lone + wait · e^(−g)
+//! coarse, grain 2 ─ what a flow met: waits, marks, rate ─ features ─ perceptron ─► g ─► FCT = lone + wait · e^(−g)
 //! ```
 
 pub mod backend;

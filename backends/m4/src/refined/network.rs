@@ -1,10 +1,12 @@
 //! The refined network: a coarse one, and who corrects its FCTs.
 //!
 //! ```text
-//! FCT = lone + wait · e^(−g(features))       g in [−6, 1.5]; wait = what `coarse` says that it took longer than on an idle network
+//! FCT = lone + (wait + meeting) · e^(−g(features))       g in [−6, 1.5]
+//! wait      what `coarse` says that it took longer than on an idle network
+//! meeting   half a packet for each link, for the part of the time in which it was busy with others
 //! ```
 //!
-//! So a flow that nothing delayed is ideal, none is faster, and a channel never carries more than its capacity since it became
+//! So a flow that meets nobody is ideal, none is faster, and a channel never carries more than its capacity since it became
 //! busy (`capacity.rs`). A flow is refined when it ends in the coarse network; how others fared before is not revised.
 
 use super::features::{FEATURES, Met, Setting};
@@ -17,14 +19,14 @@ use mixlab_coarse::{Arrived, CoarseNetwork, Onlooker};
 use mixlab_contract::{FlowIndex, Scenario, SimDuration, SimTime};
 
 /// Packets per train in the model that ships; REFINED.md has what others cost and are worth.
-pub const GRAIN: u64 = 3;
+pub const GRAIN: u64 = 2;
 
 /// A coarse network whose FCTs are refined.
 pub type RefinedNetwork<'a> = CoarseNetwork<'a, Refiner<'a>>;
 
 /// Somebody who wants to know what the function sees: training.
 pub trait Watch {
-    /// The features of a flow and its FCT in the coarse network.
+    /// The features of a flow and how it fared in the coarse network, `meeting` included.
     fn saw(&mut self, flow: FlowIndex, features: &[f32; FEATURES], arrived: &Arrived);
 }
 
@@ -82,11 +84,11 @@ impl<W: Watch> Refiner<'_, W> {
 }
 
 impl<W: Watch> Onlooker for Refiner<'_, W> {
-    fn began(&mut self, order: u32, start: SimTime, path: &[u32], beside: usize) {
+    fn began(&mut self, order: u32, start: SimTime, path: &[u32], beside: usize, channels: &[Channel]) {
         let order = order as usize;
         // Closed loops announce flows while others are on their way.
         self.met.resize(self.met.len().max(order + 1), Met::default());
-        self.met[order] = Met::new(beside);
+        self.met[order] = Met::new(beside, path, channels);
         path.iter().for_each(|c| self.capacity.start(*c, start));
     }
 
@@ -95,7 +97,10 @@ impl<W: Watch> Onlooker for Refiner<'_, W> {
     }
 
     fn ended(&mut self, order: u32, arrived: &Arrived, path: &[u32], channels: &[Channel]) -> SimDuration {
-        let features = self.setting.observe(&self.met[order as usize], arrived, path, channels);
+        let met = std::mem::take(&mut self.met[order as usize]);
+        let meeting = self.setting.meeting(&met, arrived, path, channels);
+        let arrived = &Arrived { wait: arrived.wait + meeting, ..*arrived };
+        let features = self.setting.observe(&met, arrived, meeting, (path, channels));
         self.watch.saw(arrived.flow, &features, arrived);
         let g = self.model.evaluate(&features, &mut self.at).clamp(BOUNDS.0, BOUNDS.1);
         let wait = arrived.wait * 1e3 / f64::from(exp(g));

@@ -1,7 +1,7 @@
 //! A training of the refined model: the coarse network is simulated once, since the refinement changes nothing in it; then rounds of
 //! steps on what it did.
 //!
-//! A flow is a life of one row: with wait w and lone FCT l in the coarse network, (l + w · e^(−g)) ÷ true FCT is what the loss is of.
+//! A flow is a life of one row: with wait w (and what it should have met) and lone FCT l in the coarse network, (l + w · e^(−g)) ÷ true FCT is what the loss is of.
 
 use super::campaign::{CheckpointError, Report};
 use super::descent::{Descent, Schedule, Workspace, assess, standardise};
