@@ -41,12 +41,12 @@ impl Law {
         }
     }
 
-    /// DCQCN's marks are drawn from one network-wide stream, so its two halves do share something: the draws. `coarse` draws them
-    /// from streams of its own by the flows' numbers, which are others beside a copy. The floor draws which flows it shifts from all
+    /// DCQCN's marks are drawn from one network-wide stream, so its two halves do share something: the draws. `coarse`, and `m4` with
+    /// it, draw them from streams of their own by the flows' numbers, which are others beside a copy. The floor draws which flows it shifts from all
     /// flows, too.
     fn applies(self, backend: &dyn Backend, scenario: &Scenario) -> bool {
         let dcqcn = scenario.transport().congestion_control.name() == "dcqcn";
-        let draws = backend.id() == "floor" || (dcqcn && ["packet", "ns3", "coarse"].contains(&backend.id()));
+        let draws = backend.id() == "floor" || (dcqcn && ["packet", "ns3", "coarse", "m4"].contains(&backend.id()));
         self != Self::DisjointParts || !draws
     }
 

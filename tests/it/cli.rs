@@ -162,7 +162,7 @@ fn exports_are_what_notebooks_expect() {
     assert_eq!(records.lines().count(), 51);
     assert!(dir.path().join("r/0/packet/elapsed.txt").exists());
     let (csv, _) = run_expecting(0, dir.path(), &["--root", "r", "export", "--format", "csv", "--out", "-"]);
-    assert_eq!(csv.lines().count(), 1 + 6 * 50); // ideal, flowsim, flowsim-window, coarse, m4, packet
+    assert_eq!(csv.lines().count(), 1 + 7 * 50); // ideal, flowsim, flowsim-window, coarse, m4-fluid, m4, packet
     run_expecting(0, dir.path(), &["--root", "r", "export", "--format", "parquet", "--out", "all.parquet"]);
     assert!(dir.path().join("all.parquet").exists());
 }

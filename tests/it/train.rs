@@ -265,7 +265,7 @@ fn a_folder_is_one_training_and_what_would_mix_two_is_refused_and_changes_nothin
     let without: Vec<&str> = TINY[..4].iter().chain(&["--validation-draws", "0"]).chain(&TINY[6..]).copied().collect();
     refused(2, &[&without], "validation scenarios is `2` there, `0` here");
     let other: Vec<&str> = TINY[..2].iter().chain(&["--draws", "5"]).chain(&TINY[4..]).copied().collect();
-    refused(2, &[&other], "scenarios is `5` there, `6` here");
+    refused(2, &[&other], "scenarios is `6` there, `7` here");
     for other in [&PAPER[..], &CORRECTED] {
         refused(2, &[other], "holds weights of another architecture");
     }
@@ -293,7 +293,8 @@ fn all_shows_the_runs_that_it_is_about_and_compare_says_where_weights_are_mixed(
     let all = out(&["--m4-weights", "m4", "all", "--baseline", "packet", "--out", "f"]);
     let errors = |row: &str| row.split_whitespace().skip(1).take(7).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(errors(&row(&all)), errors(&wanted));
-    let test = ["--root", "r", "--mixes", &mixes, "--nr-flows", "60", "test", "--ids", "0..2", "--weights", "m4/best"];
+    train(at, "other", &[&TINY, &["--weights-seed", "2"]]);
+    let test = ["--root", "r", "--mixes", &mixes, "--nr-flows", "60", "test", "--ids", "0..2", "--weights", "other"];
     run_expecting(0, at, &test);
     let (_, err) = run_expecting(
         0,
@@ -370,7 +371,7 @@ fn draws_of_the_test_stream_are_not_those_of_the_training_and_what_was_learned_i
     run_expecting(
         0,
         at,
-        &["--root", "r", "train", "--out", "stored", "--stored", "--rounds", "1", "--hidden", "16", "--lessons", "1"],
+        &["--root", "r", "train", "--out", "stored", "--stored", "--rounds", "1", "--hidden", "16", "--steps", "5"],
     );
     let (_, err) =
         run_expecting(0, at, &["--root", "r", "test", "--weights", "stored", "--draws", "3", "--draw-flows", "60"]);
@@ -393,8 +394,8 @@ fn mixes_of_a_mix_space_are_learned_from_and_its_sets_are_disjoint() {
         "1",
         "--hidden",
         "16",
-        "--lessons",
-        "1",
+        "--steps",
+        "5",
     ];
     let args = [&["--root", "r", "--nr-flows", "50", "train", "--out", "m4"], &options[..]].concat();
     run_expecting(0, at, &args);

@@ -14,8 +14,8 @@
 //!
 //! Steady phases are skipped (`steady.rs`).
 //!
-//! A coarser network has a *grain*: full windows leave in trains of so many packets, whoever else sends. It costs about as many
-//! times less, and an onlooker may correct what that loses (m4 does).
+//! A coarser network has a *grain*: where a window has room for so many packets they leave in one train, whoever else sends. It costs
+//! less, and an onlooker may put right what that loses (m4 does).
 
 use crate::control::{Ack, Laws, bytes_per_ns, ns};
 use crate::fabric::{Fabric, Train};

@@ -22,7 +22,7 @@ use mixlab_contract::{FlowIndex, Scenario, SimDuration, SimTime};
 pub const GRAIN: u64 = 2;
 
 /// A coarse network whose FCTs are refined.
-pub type RefinedNetwork<'a> = CoarseNetwork<'a, Refiner<'a>>;
+pub type RefinedNetwork<'a, W = ()> = CoarseNetwork<'a, Refiner<'a, W>>;
 
 /// Somebody who wants to know what the function sees: training.
 pub trait Watch {
@@ -55,7 +55,7 @@ pub fn network<'a, W: Watch>(
     grain: u64,
     model: &'a Perceptron,
     watch: W,
-) -> CoarseNetwork<'a, Refiner<'a, W>> {
+) -> RefinedNetwork<'a, W> {
     let flows = scenario.flows().len();
     let refiner = Refiner {
         model,
