@@ -1,10 +1,12 @@
 //! The corrected model under the contract's laws, and its training: gradient, repeatability, resumption.
 
+mod support;
+
 use mixlab_contract::conformance::{
     Scope, Verdict, disjoint_parts_do_not_interact, lone_flow_is_ideal, network_laws, output_is_sound_and_repeatable,
     random_scenario,
 };
-use mixlab_contract::{Backend, BitsPerSec, Bytes, CongestionControl, FlowOutcome, Scenario, Silent, SimDuration};
+use mixlab_contract::{Backend, CongestionControl, FlowOutcome, Scenario, Silent, SimDuration};
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::corrected::features::FEATURES;
 use mixlab_m4::perceptron::file::Kind;
@@ -175,23 +177,6 @@ fn training_lowers_the_closed_loop_error() {
 fn incast_takes_at_least_what_the_receiver_s_link_needs_whatever_the_weights() {
     let mut fast = noisy(2);
     *fast.weights.last_mut().expect("there are weights") = 3.0;
-    let backends =
-        [CorrectedBackend::with_weights(fast), CorrectedBackend::shipped().expect("the shipped weights can be read")];
-    for (seed, backend) in (0..20).flat_map(|seed| backends.iter().map(move |b| (seed, b))) {
-        let mut parts = random_scenario(seed, Scope { closed_loops: false, ..Scope::default() }).into_parts();
-        let receiver = parts.flows[0].dst;
-        parts.flows.retain(|f| f.src != receiver);
-        parts.flows.iter_mut().for_each(|f| f.dst = receiver);
-        parts.paths = None;
-        let scenario = Scenario::new(parts).expect("senders differ from the receiver");
-        let (first, bytes) = (scenario.flows()[0].start, scenario.flows().iter().map(|f| f.size.0).sum::<u64>());
-        let outcomes = backend.run(&scenario, &Silent).expect("runs").outcomes;
-        let last = outcomes.iter().filter_map(|o| match o {
-            FlowOutcome::Completed { start, fct } => Some(*start + *fct),
-            FlowOutcome::Unfinished { .. } => None,
-        });
-        let took = last.max().expect("flows finish").since(first);
-        let needed = BitsPerSec::from_gbps(10).transmission_floor(Bytes(bytes));
-        assert!(took >= needed, "seed {seed}: {bytes} bytes in {took}, the link needs {needed}");
-    }
+    support::incast_takes_at_least_what_the_link_needs(&CorrectedBackend::with_weights(fast));
+    support::incast_takes_at_least_what_the_link_needs(&CorrectedBackend::shipped().expect("can be read"));
 }

@@ -1,4 +1,4 @@
-//! Training: of the refined model ([`refine`]) and of the corrected one ([`campaign`], [`record`]), which share loss, gradient and
+//! Training: of the refined model ([`refine`]) and of the corrected one ([`campaign`], [`mod@record`]), which share loss, gradient and
 //! optimiser ([`descent`]); and of the published architecture ([`paper`]).
 
 pub mod campaign;
