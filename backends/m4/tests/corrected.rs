@@ -10,7 +10,6 @@ use mixlab_contract::{Backend, CongestionControl, FlowOutcome, Scenario, Silent,
 use mixlab_flowsim::FlowsimBackend;
 use mixlab_m4::corrected::features::FEATURES;
 use mixlab_m4::perceptron::file::Kind;
-
 use mixlab_m4::train::descent::{Workspace, learn};
 use mixlab_m4::train::{Campaign, CheckpointError, Lesson, Options, Recording, record};
 use mixlab_m4::{CorrectedBackend, CorrectedNetwork, Perceptron};
