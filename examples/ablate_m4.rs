@@ -51,7 +51,7 @@ const REFINED: [(&str, Option<refined::Group>, f32, usize, u64); 12] = [
     ("without the flow itself", Some(refined::Group::Flow), 0.5, 0, GRAIN),
     ("without its wait", Some(refined::Group::Wait), 0.5, 0, GRAIN),
     ("without queues", Some(refined::Group::Queues), 0.5, 0, GRAIN),
-    ("without marks, rate, window", Some(refined::Group::Rate), 0.5, 0, GRAIN),
+    ("without marks and rate", Some(refined::Group::Rate), 0.5, 0, GRAIN),
     ("without other flows", Some(refined::Group::Others), 0.5, 0, GRAIN),
     ("trains of 3", None, 0.5, 0, 3),
     ("trains of 4", None, 0.5, 0, 4),
