@@ -2,7 +2,7 @@
 
 use crate::network::CoarseNetwork;
 use mixlab_contract::tcp::rdma_only;
-use mixlab_contract::{Backend, Counters, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
+use mixlab_contract::{Backend, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 
 /// Coarse packet-level simulation as an offline backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,12 +26,6 @@ impl Backend for CoarseBackend {
         observer.phase("simulate");
         let mut network = CoarseNetwork::new(scenario);
         let outcomes = drive(&mut network, scenario, observer)?;
-        let counters = Counters {
-            events: network.trains(),
-            pauses: network.pauses(),
-            drops: network.drops(),
-            ..Counters::default()
-        };
-        Ok(RunOutput { outcomes, counters, supervision: None })
+        Ok(RunOutput { outcomes, counters: network.counters(), supervision: None })
     }
 }

@@ -26,8 +26,8 @@ use crate::steady::Steady;
 use crate::telemetry::Telemetry;
 use mixlab_contract::ideal::{ack_latency, bottleneck};
 use mixlab_contract::{
-    CongestionControl, Event, EventKind, FlowStart, Network, Register, Scenario, SimDuration, SimTime, Topology,
-    Transport,
+    CongestionControl, Counters, Event, EventKind, FlowStart, Network, Register, Scenario, SimDuration, SimTime,
+    Topology, Transport,
 };
 use mixlab_flowsim::calendar::{Arrivals, Outbox};
 use mixlab_flowsim::terms::base_rtt;
@@ -137,19 +137,10 @@ impl<'a, O: Onlooker> CoarseNetwork<'a, O> {
         &self.onlooker
     }
 
-    /// Trains sent over a channel so far.
-    pub fn trains(&self) -> u64 {
-        self.trains
-    }
-
-    /// Pauses so far.
-    pub fn pauses(&self) -> u64 {
-        self.fabric.pauses
-    }
-
-    /// Packets dropped so far.
-    pub fn drops(&self) -> u64 {
-        self.fabric.drops
+    /// What was counted so far; events are trains sent over a channel.
+    pub fn counters(&self) -> Counters {
+        let Fabric { pauses, drops, .. } = self.fabric;
+        Counters { events: self.trains, pauses, drops, ..Counters::default() }
     }
 
     /// One tick: [t, end).

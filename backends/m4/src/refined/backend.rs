@@ -5,9 +5,7 @@ use crate::perceptron::Perceptron;
 use crate::perceptron::file::{Kind, WeightsError};
 use mixlab_coarse::CoarseBackend;
 use mixlab_contract::tcp::rdma_only;
-use mixlab_contract::{
-    Application, Backend, Counters, FlowOutcome, Observer, RunError, RunOutput, Scenario, Unsupported, drive,
-};
+use mixlab_contract::{Application, Backend, FlowOutcome, Observer, RunError, RunOutput, Scenario, Unsupported, drive};
 use std::sync::Arc;
 
 /// The learned model with its weights.
@@ -59,12 +57,6 @@ impl Backend for RefinedBackend {
                 }
             }
         }
-        let counters = Counters {
-            events: network.trains(),
-            pauses: network.pauses(),
-            drops: network.drops(),
-            ..Counters::default()
-        };
-        Ok(RunOutput { outcomes, counters, supervision: None })
+        Ok(RunOutput { outcomes, counters: network.counters(), supervision: None })
     }
 }
