@@ -2,6 +2,7 @@
 
 use crate::external::{self, ExternalBackend};
 use crate::floor::FloorBackend;
+use crate::train::course;
 use mixlab_coarse::CoarseBackend;
 use mixlab_contract::{Availability, Backend, IdealBackend};
 use mixlab_flowsim::FlowsimBackend;
@@ -139,10 +140,8 @@ fn m4(options: &BackendOptions) -> Result<Arc<dyn Backend>, BackendError> {
     }
     if let Some(file) = files.pop() {
         let bytes = read(file, LARGEST_FILE).map_err(|e| failed(&e))?;
-        return Ok(match file::decode(&bytes).map_err(|e| failed(&e))? {
-            (Kind::Refined, model) => Arc::new(RefinedBackend::with_weights(model)),
-            (Kind::Corrected, model) => Arc::new(CorrectedBackend::with_weights(model)),
-        });
+        let (kind, model) = file::decode(&bytes).map_err(|e| failed(&e))?;
+        return Ok(Arc::from(course::backend(kind, model)));
     }
     let checkpoint = Checkpoint::load(path).map_err(|e| failed(&e))?;
     Ok(Arc::new(PaperBackend::new(checkpoint, Rules::default())))

@@ -42,8 +42,8 @@ impl Law {
     }
 
     /// DCQCN's marks are drawn from one network-wide stream, so its two halves do share something: the draws. `coarse`, and `m4` with
-    /// it, draw them from streams of their own by the flows' numbers, which are others beside a copy. The floor draws which flows it shifts from all
-    /// flows, too.
+    /// it, draw them from streams of their own by the flows' numbers, which are others beside a copy. The floor draws which flows
+    /// it shifts from all flows, too.
     fn applies(self, backend: &dyn Backend, scenario: &Scenario) -> bool {
         let dcqcn = scenario.transport().congestion_control.name() == "dcqcn";
         let draws = backend.id() == "floor" || (dcqcn && ["packet", "ns3", "coarse", "m4"].contains(&backend.id()));

@@ -15,7 +15,7 @@ use crate::runner::{StopFlag, SweepSummary, unix_time_s};
 use crate::spec;
 use crate::store::{Reader, Selection};
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, Recipe};
-use crate::train::course::{Corrected, Course};
+use crate::train::course::{Corrected, Course, Rounds};
 use crate::train::lessons::{Lessons, digest, lessons, with_heavy_twice};
 use crate::train::log;
 use crate::train::paper::{Labelling, Paper, Periods};
@@ -382,10 +382,11 @@ fn refined(
 ) -> Result<Box<dyn Course>, Failure> {
     let options = args.learning.refined()?;
     recipe.options = Refined::recipe(&options);
-    Ok(Box::new(match start(common, args, recipe)? {
-        None => Refined::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?,
-        Some((found, path)) => Refined::resume(options, lessons, (found.step, &found.state), &path)?,
-    }))
+    let (training, step) = match start(common, args, recipe)? {
+        None => (Refined::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?, 0),
+        Some((found, path)) => (Refined::resume(options, lessons, &found.state, &path)?, found.step),
+    };
+    Ok(Box::new(Rounds::new(training, options.rounds, step)))
 }
 
 fn corrected(
@@ -397,10 +398,11 @@ fn corrected(
     let options = args.learning.corrected()?;
     recipe.options = Corrected::recipe(&options);
     let lessons = with_heavy_twice(lessons);
-    Ok(Box::new(match start(common, args, recipe)? {
-        None => Corrected::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?,
-        Some((found, path)) => Corrected::resume(options, lessons, (found.step, &found.state), &path)?,
-    }))
+    let (training, step) = match start(common, args, recipe)? {
+        None => (Corrected::new(options, lessons).map_err(|e| Failure::internal(e.to_string()))?, 0),
+        Some((found, path)) => (Corrected::resume(options, lessons, &found.state, &path)?, found.step),
+    };
+    Ok(Box::new(Rounds::new(training, options.rounds, step)))
 }
 
 async fn published(

@@ -5,8 +5,8 @@ use super::log::Scalar;
 use crate::atomic;
 use mixlab_contract::{Backend, RunError};
 use mixlab_m4::perceptron::file::Kind;
-use mixlab_m4::train::{Campaign, Lesson, Options};
-use mixlab_m4::{CorrectedBackend, Perceptron};
+use mixlab_m4::train::{Campaign, Lesson, Options, Report};
+use mixlab_m4::{CorrectedBackend, Perceptron, RefinedBackend};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,12 +59,42 @@ pub fn finite(mut weights: impl Iterator<Item = f32>) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidData, text))
 }
 
-/// The training of the corrected model; a step is a round.
+/// A training of a learned function, in rounds.
+pub trait Training {
+    /// The model.
+    const KIND: Kind;
+
+    /// One round.
+    ///
+    /// # Errors
+    /// [`RunError`] of a simulation.
+    fn advance(&mut self) -> Result<Report, RunError>;
+
+    /// The function so far.
+    fn model(&self) -> &Perceptron;
+
+    /// See [`Course::checkpoint`].
+    fn checkpoint(&self) -> Vec<u8>;
+}
+
+/// A training as a course; a step is a round.
+pub struct Rounds<T> {
+    training: T,
+    length: u64,
+    step: u64,
+}
+
+impl<T: Training> Rounds<T> {
+    /// `training`, of which `step` of `length` rounds are done.
+    pub fn new(training: T, length: u64, step: u64) -> Self {
+        Self { training, length, step }
+    }
+}
+
+/// The training of the corrected model.
 pub struct Corrected {
     campaign: Campaign,
     lessons: Vec<Lesson>,
-    options: Options,
-    step: u64,
 }
 
 impl Corrected {
@@ -73,24 +103,19 @@ impl Corrected {
     /// # Errors
     /// [`RunError`] of a simulation.
     pub fn new(options: Options, lessons: Vec<Lesson>) -> Result<Self, RunError> {
-        Ok(Self { campaign: Campaign::new(options, &lessons)?, lessons, options, step: 0 })
+        Ok(Self { campaign: Campaign::new(options, &lessons)?, lessons })
     }
 
     /// As it was at a checkpoint, which `path` names in errors.
     ///
     /// # Errors
     /// [`CheckpointError::State`].
-    pub fn resume(
-        options: Options,
-        lessons: Vec<Lesson>,
-        (step, state): (u64, &[u8]),
-        path: &Path,
-    ) -> Result<Self, CheckpointError> {
+    pub fn resume(options: Options, lessons: Vec<Lesson>, state: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         let failed = |e: mixlab_m4::train::CheckpointError| CheckpointError::State {
             path: PathBuf::from(path),
             problem: e.to_string(),
         };
-        Ok(Self { campaign: Campaign::resume(options, &lessons, state).map_err(failed)?, lessons, options, step })
+        Ok(Self { campaign: Campaign::resume(options, &lessons, state).map_err(failed)?, lessons })
     }
 
     /// The options as the command line names them.
@@ -116,7 +141,23 @@ impl Corrected {
     }
 }
 
-impl Course for Corrected {
+impl Training for Corrected {
+    const KIND: Kind = Kind::Corrected;
+
+    fn advance(&mut self) -> Result<Report, RunError> {
+        self.campaign.advance(&self.lessons)
+    }
+
+    fn model(&self) -> &Perceptron {
+        self.campaign.model()
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        self.campaign.checkpoint()
+    }
+}
+
+impl<T: Training> Course for Rounds<T> {
     fn unit(&self) -> &'static str {
         "rounds"
     }
@@ -126,7 +167,7 @@ impl Course for Corrected {
     }
 
     fn length(&self) -> u64 {
-        self.options.rounds
+        self.length
     }
 
     fn cadence(&self) -> u64 {
@@ -134,7 +175,7 @@ impl Course for Corrected {
     }
 
     fn advance(&mut self) -> Result<Vec<Scalar>, RunError> {
-        let report = self.campaign.advance(&self.lessons)?;
+        let report = self.training.advance()?;
         self.step = report.round + 1;
         let values = [f64::from(report.loss), report.error, report.bias];
         Ok(self.columns().iter().copied().zip(values.map(Some)).collect())
@@ -145,20 +186,24 @@ impl Course for Corrected {
     }
 
     fn checkpoint(&self) -> Vec<u8> {
-        self.campaign.checkpoint()
+        self.training.checkpoint()
     }
 
     fn backend(&self) -> Box<dyn Backend> {
-        Box::new(CorrectedBackend::with_weights(self.campaign.model().clone()))
+        backend(T::KIND, self.training.model().clone())
     }
 
     fn save(&self, folder: &Path) -> io::Result<()> {
-        save(Kind::Corrected, self.campaign.model(), folder)
+        let model = self.training.model();
+        finite(model.weights.iter().copied())?;
+        atomic::write(&folder.join(T::KIND.file()), &T::KIND.encode(model))
     }
 }
 
-/// Writes a learned function into a folder.
-pub fn save(kind: Kind, model: &Perceptron, folder: &Path) -> io::Result<()> {
-    finite(model.weights.iter().copied())?;
-    atomic::write(&folder.join(kind.file()), &kind.encode(model))
+/// The simulator with a learned function.
+pub fn backend(kind: Kind, model: Perceptron) -> Box<dyn Backend> {
+    match kind {
+        Kind::Refined => Box::new(RefinedBackend::with_weights(model)),
+        Kind::Corrected => Box::new(CorrectedBackend::with_weights(model)),
+    }
 }

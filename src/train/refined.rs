@@ -1,26 +1,20 @@
-//! The training of the refined model; a step is a round.
+//! The training of the refined model.
 
 use super::checkpoint::CheckpointError;
-use super::course::{self, Course};
-use super::log::Scalar;
-use mixlab_contract::{Backend, RunError};
-use mixlab_m4::RefinedBackend;
+use super::course::Training;
+use mixlab_contract::RunError;
+use mixlab_m4::Perceptron;
 use mixlab_m4::perceptron::file::Kind;
 use mixlab_m4::refined::GRAIN;
 use mixlab_m4::refined::features::FEATURES;
 use mixlab_m4::train::refine::{Options, Refinement, record};
-use mixlab_m4::train::{Lesson, Recording};
+use mixlab_m4::train::{Lesson, Recording, Report};
 use std::collections::BTreeMap;
-use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// A training in progress.
-pub struct Refined {
-    training: Refinement,
-    options: Options,
-    step: u64,
-}
+pub struct Refined(Refinement);
 
 impl Refined {
     /// From the beginning. Cost: a coarse simulation of each lesson.
@@ -28,23 +22,17 @@ impl Refined {
     /// # Errors
     /// [`RunError`] of a simulation.
     pub fn new(options: Options, lessons: &[Lesson]) -> Result<Self, RunError> {
-        Ok(Self { training: Refinement::new(options, recordings(lessons)?), options, step: 0 })
+        Ok(Self(Refinement::new(options, recordings(lessons)?)))
     }
 
     /// As it was at a checkpoint, which `path` names in errors. Cost: as from the beginning.
     ///
     /// # Errors
     /// [`CheckpointError::State`].
-    pub fn resume(
-        options: Options,
-        lessons: &[Lesson],
-        (step, state): (u64, &[u8]),
-        path: &Path,
-    ) -> Result<Self, CheckpointError> {
+    pub fn resume(options: Options, lessons: &[Lesson], state: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         let failed = |problem| CheckpointError::State { path: PathBuf::from(path), problem };
         let recordings = recordings(lessons).map_err(|e| failed(e.to_string()))?;
-        let training = Refinement::resume(options, recordings, state).map_err(|e| failed(e.to_string()))?;
-        Ok(Self { training, options, step })
+        Ok(Self(Refinement::resume(options, recordings, state).map_err(|e| failed(e.to_string()))?))
     }
 
     /// The options as the command line names them.
@@ -79,43 +67,18 @@ fn recordings(lessons: &[Lesson]) -> Result<Vec<Recording<FEATURES>>, RunError> 
     })
 }
 
-impl Course for Refined {
-    fn unit(&self) -> &'static str {
-        "rounds"
+impl Training for Refined {
+    const KIND: Kind = Kind::Refined;
+
+    fn advance(&mut self) -> Result<Report, RunError> {
+        Ok(self.0.advance())
     }
 
-    fn step(&self) -> u64 {
-        self.step
-    }
-
-    fn length(&self) -> u64 {
-        self.options.rounds
-    }
-
-    fn cadence(&self) -> u64 {
-        10
-    }
-
-    fn advance(&mut self) -> Result<Vec<Scalar>, RunError> {
-        let report = self.training.advance();
-        self.step = report.round + 1;
-        let values = [f64::from(report.loss), report.error, report.bias];
-        Ok(self.columns().iter().copied().zip(values.map(Some)).collect())
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["loss", "error", "bias"]
+    fn model(&self) -> &Perceptron {
+        self.0.model()
     }
 
     fn checkpoint(&self) -> Vec<u8> {
-        self.training.checkpoint()
-    }
-
-    fn backend(&self) -> Box<dyn Backend> {
-        Box::new(RefinedBackend::with_weights(self.training.model().clone()))
-    }
-
-    fn save(&self, folder: &Path) -> io::Result<()> {
-        course::save(Kind::Refined, self.training.model(), folder)
+        self.0.checkpoint()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! u64 length of the header · header: JSON with name, type, shape and place of each tensor · f32, little-endian
-//! tensors: centre [F], scale [F], weights [all of perceptron.rs, in its order]
+//! tensors: centre [F], scale [F], weights [all of mod.rs, in its order]
 //! ```
 //!
 //! Only files of exactly this layout are read: the header is made from the model and the hidden width, which follow from the file's
